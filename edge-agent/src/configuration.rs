@@ -1,0 +1,132 @@
+//! The agent's configuration file: one section per folder that it configures, each of which owns its types and checks.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use process::configuration::{Checked, KeyPath, Problems, nearest};
+use protocol::id::Name;
+use serde::Deserialize;
+
+use crate::buffer::configuration::BufferSection;
+use crate::signals::configuration::MachineSection;
+use crate::sources::modbus::configuration::ModbusSection;
+use crate::sources::mqtt::configuration::MqttSection;
+use crate::sources::scanner::configuration::ScannerSection;
+use crate::status::configuration::StatusSection;
+use crate::uplink::configuration::UplinkSection;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    #[serde(default)]
+    pub agent: AgentSection,
+    #[serde(default)]
+    pub buffer: BufferSection,
+    #[serde(default)]
+    pub uplink: UplinkSection,
+    #[serde(default)]
+    pub status: StatusSection,
+    /// What the signals of each machine mean. Sources say where they come from.
+    #[serde(default, rename = "machine")]
+    pub machines: Vec<MachineSection>,
+    #[serde(default)]
+    pub modbus: Vec<ModbusSection>,
+    #[serde(default)]
+    pub mqtt: Vec<MqttSection>,
+    #[serde(default)]
+    pub scanner: Vec<ScannerSection>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentSection {
+    /// Where the agent keeps its key, its log and nothing else.
+    pub data_dir: PathBuf,
+    /// The station that operators' entries and scans belong to where nothing more precise is said.
+    pub station: Name,
+}
+
+impl Default for AgentSection {
+    fn default() -> AgentSection {
+        #[expect(clippy::expect_used, reason = "a constant name")]
+        let station = Name::new("station").expect("a name");
+        AgentSection { data_dir: PathBuf::from("/var/lib/edge-agent"), station }
+    }
+}
+
+/// A source's claim to feed a signal of a machine.
+#[derive(Debug, Clone)]
+pub struct SignalReference<'c> {
+    pub at: KeyPath,
+    pub machine: &'c Name,
+    pub signal: &'c Name,
+}
+
+impl Checked for Configuration {
+    fn check(&self, problems: &mut Problems) {
+        let root = KeyPath::root();
+        let mut signals: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (index, machine) in self.machines.iter().enumerate() {
+            let at = root.key("machine").index(index);
+            machine.check(&at, problems);
+            let names = machine.signals.keys().map(Name::as_str).collect();
+            if signals.insert(&machine.name, names).is_some() {
+                problems.add(at.key("name"), format!("there is another machine called {:?} above", &*machine.name));
+            }
+        }
+        self.buffer.check(&root.key("buffer"), problems);
+        self.uplink.check(&root.key("uplink"), problems);
+        self.status.check(&root.key("status"), problems);
+
+        let mut names: HashMap<&str, KeyPath> = HashMap::new();
+        let mut references: Vec<SignalReference<'_>> = Vec::new();
+        for (index, section) in self.modbus.iter().enumerate() {
+            let at = root.key("modbus").index(index);
+            check_source_name(&section.name, &at, &mut names, problems);
+            section.check(&at, problems);
+            references.extend(section.signals(&at));
+        }
+        for (index, section) in self.mqtt.iter().enumerate() {
+            let at = root.key("mqtt").index(index);
+            check_source_name(&section.name, &at, &mut names, problems);
+            section.check(&at, problems);
+            references.extend(section.signals(&at));
+        }
+        for (index, section) in self.scanner.iter().enumerate() {
+            let at = root.key("scanner").index(index);
+            check_source_name(&section.name, &at, &mut names, problems);
+            section.check(&at, problems);
+        }
+        for reference in references {
+            check_reference(&reference, &signals, problems);
+        }
+    }
+}
+
+fn check_source_name<'c>(name: &'c Name, at: &KeyPath, names: &mut HashMap<&'c str, KeyPath>, problems: &mut Problems) {
+    match names.get(name.as_str()) {
+        Some(other) => {
+            let text = format!("{name:?} is also the name of {other}: every source needs a name of its own");
+            problems.add(at.key("name"), text);
+        }
+        None => {
+            names.insert(name, at.clone());
+        }
+    }
+}
+
+fn check_reference(reference: &SignalReference<'_>, signals: &HashMap<&str, Vec<&str>>, problems: &mut Problems) {
+    let (machine, signal) = (reference.machine.as_str(), reference.signal.as_str());
+    let (found, known): (String, Vec<&str>) = match signals.get(machine) {
+        None => (format!("no [[machine]] is called {machine:?}"), signals.keys().copied().collect()),
+        Some(known) if !known.contains(&signal) => {
+            (format!("machine {machine:?} has no signal {signal:?}"), known.clone())
+        }
+        Some(_) => return,
+    };
+    let wanted = if signals.contains_key(machine) { signal } else { machine };
+    match nearest(wanted, known) {
+        Some(near) => problems.add(reference.at.clone(), format!("{found}; did you mean {near:?}?")),
+        None => problems.add(reference.at.clone(), found),
+    }
+}

@@ -1,0 +1,104 @@
+//! A process's key, and how its peer knows it: by the SHA-256 of its public key, not by names, dates or authorities.
+//!
+//! The key is made once and kept in a file that only its owner may read. The certificate around it is self-signed and
+//! only carries it; it may be made anew at every start.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use protocol::enrolment::KeyFingerprint;
+use rustls::server::ParsedCertificate;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// A key and the self-signed certificate that carries it.
+#[derive(Debug)]
+pub struct KeyAndCertificate {
+    pub certificate: CertificateDer<'static>,
+    pub key: PrivateKeyDer<'static>,
+    pub fingerprint: KeyFingerprint,
+}
+
+impl Clone for KeyAndCertificate {
+    fn clone(&self) -> KeyAndCertificate {
+        KeyAndCertificate {
+            certificate: self.certificate.clone(),
+            key: self.key.clone_key(),
+            fingerprint: self.fingerprint,
+        }
+    }
+}
+
+impl KeyAndCertificate {
+    /// Reads the key in `file`, or makes one and writes it there, readable by its owner alone.
+    pub fn read_or_make(file: &Path, common_name: &str) -> anyhow::Result<KeyAndCertificate> {
+        let pem = match std::fs::read_to_string(file) {
+            Ok(pem) => pem,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let pem = rcgen::KeyPair::generate().context("cannot make a key")?.serialize_pem();
+                write_private(file, pem.as_bytes())
+                    .with_context(|| format!("cannot write the new key to {}", file.display()))?;
+                pem
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot read the key in {}", file.display())),
+        };
+        KeyAndCertificate::from_pem(&pem, common_name)
+            .with_context(|| format!("the key in {} cannot be used", file.display()))
+    }
+
+    pub fn from_pem(pem: &str, common_name: &str) -> anyhow::Result<KeyAndCertificate> {
+        let pair = rcgen::KeyPair::from_pem(pem)?;
+        let mut parameters = rcgen::CertificateParams::new(vec!["central".to_owned()])?;
+        parameters.distinguished_name = rcgen::DistinguishedName::new();
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, common_name);
+        parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(9999, 12, 31);
+        let certificate = parameters.self_signed(&pair)?.der().clone();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pair.serialize_der()));
+        let fingerprint = fingerprint(&certificate)?;
+        Ok(KeyAndCertificate { certificate, key, fingerprint })
+    }
+}
+
+/// Writes a file that only its owner may read: all of it or nothing of it, durably, replacing what was there.
+pub fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut new: PathBuf = file.to_path_buf();
+    new.set_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut writer = options.open(&new)?;
+    writer.write_all(content)?;
+    writer.sync_all()?;
+    std::fs::rename(&new, file)?;
+    #[cfg(unix)]
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// How a peer is known.
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> anyhow::Result<KeyFingerprint> {
+    let parsed = ParsedCertificate::try_from(certificate).context("the certificate cannot be read")?;
+    let digest = provider_sha256(&parsed.subject_public_key_info());
+    Ok(KeyFingerprint(digest))
+}
+
+fn provider_sha256(bytes: &[u8]) -> [u8; 32] {
+    use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
+    let suite = TLS13_AES_128_GCM_SHA256.tls13();
+    let mut digest = [0; 32];
+    if let Some(suite) = suite {
+        digest.copy_from_slice(suite.common.hash_provider.hash(bytes).as_ref());
+    }
+    digest
+}
+
+/// The cryptography both programs use.
+#[must_use]
+pub fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
