@@ -40,6 +40,8 @@ pub enum EventKind {
     Measurement(Measurement),
     Alarm(Alarm),
     Gap(Gap),
+    /// A place in the log whose event the buffer's policy dropped; a [`Gap`] says how many and why. Its body is empty.
+    Dropped,
     /// A kind of a newer agent, or a known kind whose body did not decode: kept as it came.
     Unknown {
         tag: KindTag,
@@ -60,6 +62,7 @@ impl EventKind {
             EventKind::Measurement(_) => 7,
             EventKind::Alarm(_) => 8,
             EventKind::Gap(_) => 9,
+            EventKind::Dropped => 0,
             EventKind::Unknown { tag, .. } => return *tag,
         })
     }
@@ -77,6 +80,7 @@ impl EventKind {
             EventKind::Measurement(it) => codec::encode_body(it),
             EventKind::Alarm(it) => codec::encode_body(it),
             EventKind::Gap(it) => codec::encode_body(it),
+            EventKind::Dropped => Vec::new(),
             EventKind::Unknown { body, .. } => body.clone(),
         }
     }
@@ -84,6 +88,7 @@ impl EventKind {
     /// What a tag and a body mean. An unknown tag is no error; a known tag with a body that does not decode is.
     pub fn decode(tag: KindTag, body: &[u8]) -> Result<EventKind, DecodeError> {
         Ok(match tag.0 {
+            0 if body.is_empty() => EventKind::Dropped,
             1 => EventKind::Count(codec::decode_body(body)?),
             2 => EventKind::State(codec::decode_body(body)?),
             3 => EventKind::Scan(codec::decode_body(body)?),
@@ -101,7 +106,7 @@ impl EventKind {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            EventKind::Measurement(_) => Class::Telemetry,
+            EventKind::Measurement(_) | EventKind::Dropped => Class::Telemetry,
             EventKind::Job(_) | EventKind::ShiftLog(_) | EventKind::Scan(_) => Class::Entry,
             EventKind::Downtime(DowntimeEntry::Began { .. } | DowntimeEntry::Ended { .. }) => Class::Fact,
             EventKind::Downtime(_) => Class::Entry,
