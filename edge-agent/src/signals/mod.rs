@@ -1,1 +1,192 @@
+//! What readings mean: counts, states, stops, measurements, alarms. Pure: readings and time in, events and state out.
+//!
+//! An [`Engine`] is owned by one task. What it must remember across a restart is handed out as bytes by
+//! [`Engine::take_changed`] and committed in one transaction with the events that led there; a new engine made from those
+//! bytes goes on as if nothing had happened. Pieces that were made while the agent was away are in the totals that the
+//! machines show, and are counted at the next reading.
+//!
+//! Durations come from the monotonic clock, from the source's own time where it gives one, and from the wall clock only
+//! across boots of the computer: setting the wall clock changes no count and no duration.
+
+use std::collections::HashMap;
+
+use process::clock::Moment;
+use protocol::id::Name;
+use protocol::time::ClockQuality;
+
+use crate::buffer::PendingEvent;
+use crate::reading::Reading;
+
 pub mod configuration;
+mod counter;
+mod live;
+mod machine;
+pub mod packml;
+mod stamp;
+mod state;
+mod stops;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use configuration::MachineSection;
+pub use live::{Live, LiveView};
+use machine::Machine;
+use stamp::Stamp;
+
+/// Unknown signals that are told by name; more are only counted.
+const UNKNOWN_NAMED_MAX: usize = 100;
+
+/// All machines of a configuration.
+#[derive(Debug)]
+pub struct Engine {
+    machines: Vec<Machine>,
+    index: HashMap<Name, usize>,
+    tally: Tally,
+    unknown: HashMap<(Name, Name), u64>,
+}
+
+/// Readings that led to nothing, and why, since the process began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Of a machine or signal that is not configured.
+    pub unknown_signals: u64,
+    /// State codes that no map explains.
+    pub unknown_codes: u64,
+    /// Not a number where one is needed, or one that cannot be.
+    pub unusable: u64,
+    /// Implausible, and held back until the next one.
+    pub held: u64,
+    /// Recorded before what is known already.
+    pub outdated: u64,
+}
+
+/// Whether a reading's machine and signal are configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    Known,
+    UnknownMachine,
+    UnknownSignal,
+}
+
+/// Stored state of a machine that cannot be read: it begins anew, with the next reading as its base.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the stored state of machine {machine} cannot be read; its counters begin anew from their next reading: {source}"
+)]
+pub struct UnreadableState {
+    pub machine: Name,
+    pub source: serde_json::Error,
+}
+
+/// The key under which a machine's state is stored.
+#[must_use]
+pub fn state_key(machine: &Name) -> String {
+    format!("machine/{machine}")
+}
+
+impl Engine {
+    /// An engine that goes on from `states`, as [`Engine::take_changed`] gave them.
+    #[must_use]
+    pub fn new(
+        sections: &[MachineSection],
+        states: &HashMap<String, Vec<u8>>,
+        now: Moment,
+    ) -> (Engine, Vec<UnreadableState>) {
+        let started = Stamp::now(now, ClockQuality::Unverified);
+        let mut unreadable = Vec::new();
+        let machines: Vec<Machine> = sections
+            .iter()
+            .map(|section| {
+                let stored = states.get(&state_key(&section.name)).map(Vec::as_slice);
+                let (machine, error) = Machine::new(section, stored, started);
+                unreadable.extend(error.map(|source| UnreadableState { machine: section.name.clone(), source }));
+                machine
+            })
+            .collect();
+        let index = machines.iter().enumerate().map(|(at, machine)| (machine.name().clone(), at)).collect();
+        (Engine { machines, index, tally: Tally::default(), unknown: HashMap::new() }, unreadable)
+    }
+
+    /// Appends what a reading leads to. `clock` is how sure the agent's clock is; it marks events whose source gave no
+    /// time of its own.
+    pub fn apply(&mut self, reading: &Reading, clock: ClockQuality, out: &mut Vec<PendingEvent>) -> Applied {
+        let applied = match self.index.get(&reading.machine) {
+            Some(&at) => self.machines[at].apply(reading, clock, &mut self.tally, out),
+            None => Applied::UnknownMachine,
+        };
+        if applied != Applied::Known {
+            self.tally.unknown_signals += 1;
+            let key = (reading.machine.clone(), reading.signal.clone());
+            if self.unknown.len() < UNKNOWN_NAMED_MAX || self.unknown.contains_key(&key) {
+                *self.unknown.entry(key).or_default() += 1;
+            }
+        }
+        applied
+    }
+
+    /// Appends what the mere passing of time leads to: debounced states, missing counts, silence.
+    pub fn tick(&mut self, now: Moment, clock: ClockQuality, out: &mut Vec<PendingEvent>) {
+        let now = Stamp::now(now, clock);
+        for machine in &mut self.machines {
+            machine.tick(now, out);
+        }
+    }
+
+    /// State that changed since it was last taken, by key: to be committed with the events since then.
+    pub fn take_changed(&mut self) -> Vec<(String, Vec<u8>)> {
+        self.machines.iter_mut().filter_map(Machine::take_changed).collect()
+    }
+
+    /// Goes on with another configuration. What is remembered of machines that are in neither is no longer known here, but
+    /// stays stored.
+    #[must_use]
+    pub fn reconfigured(
+        mut self,
+        sections: &[MachineSection],
+        stored: &HashMap<String, Vec<u8>>,
+        now: Moment,
+    ) -> (Engine, Vec<UnreadableState>) {
+        let mut states = stored.clone();
+        states.extend(self.machines.iter_mut().map(Machine::store));
+        Engine::new(sections, &states, now)
+    }
+
+    /// Every machine, in the order of the configuration.
+    #[must_use]
+    pub fn live(&self) -> Vec<Live> {
+        self.machines.iter().map(Machine::live).collect()
+    }
+
+    /// Brings a live view up to date, touching only machines that changed.
+    pub fn refresh(&mut self, view: &LiveView) {
+        let machines = &mut self.machines;
+        view.update(|live| {
+            let all = live.len() != machines.len();
+            if all {
+                live.clear();
+            }
+            for (at, machine) in machines.iter_mut().enumerate() {
+                let touched = machine.take_touched();
+                if all {
+                    live.push(machine.live());
+                } else if touched {
+                    live[at] = machine.live();
+                }
+            }
+        });
+    }
+
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Machines and signals that were read but are not configured, with how often.
+    #[must_use]
+    pub fn unknown(&self) -> &HashMap<(Name, Name), u64> {
+        &self.unknown
+    }
+}
