@@ -213,7 +213,7 @@ impl MachineSection {
         self.check_missing_counts(at, problems);
         let mut states = self.signals.iter().filter(|(_, signal)| signal.role == Role::State);
         if let (Some((first, _)), Some((second, _))) = (states.next(), states.next()) {
-            let text = format!("a machine has one state, and signal {first:?} gives it already");
+            let text = format!("a machine has one state, and signal {first} gives it already");
             problems.add(at.key("signal").key(second), text);
         }
         for (name, signal) in &self.signals {
@@ -226,9 +226,9 @@ impl MachineSection {
         if let Some(name) = &self.missing_counts_signal {
             let at = at.key("missing_counts_signal");
             match self.signals.get(name) {
-                None => problems.add(at, format!("this machine has no signal {name:?}")),
+                None => problems.add(at, format!("this machine has no signal {:?}", name.as_str())),
                 Some(signal) if !counts(signal) => {
-                    problems.add(at, format!("signal {name:?} counts nothing: expected a counter or a delta"));
+                    problems.add(at, format!("signal {name} counts nothing: expected a counter or a delta"));
                 }
                 Some(_) if self.missing_counts_stop_after_ms.is_none() => {
                     problems.add(at, "has no effect without missing_counts_stop_after_ms");
