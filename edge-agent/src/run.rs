@@ -1,1 +1,172 @@
+//! The running agent: what is started, in which order, and in which order it stops.
+//!
+//! Started: identity, log, clock, board, capture, sources, uplink, status page. Stopped the other way round as far as data
+//! flows: sources first, then capture stores what they had submitted, then the uplink sends what it can in two seconds,
+//! then the log is closed. What was not sent is sent after the next start.
+//!
+//! An unreachable machine, a missing serial port or a taken port never ends the agent: it runs with the rest and says so.
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use process::clock::{Clock, SystemClock};
+use process::lifecycle::Lifecycle;
+use protocol::time::UtcMicros;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::buffer::{Buffer, Opened, Opening, system_boot_id};
+use crate::capture::{CaptureSender, Submission};
+use crate::clock::ClockTrust;
+use crate::configuration::Configuration;
+use crate::identity::Identity;
+use crate::sources::SourceContext;
+use crate::status::endpoint::{self, Served};
+use crate::status::{StatusBoard, Subject};
+
+mod reload;
+mod sources;
+
+use reload::Reloading;
+use sources::RunningSources;
+
+/// How long sources have to let go of their connections.
+const SOURCES_STOP: Duration = Duration::from_secs(5);
+
+/// Runs until the process is asked to stop.
+pub async fn run(file: PathBuf, configuration: Configuration) -> anyhow::Result<ExitCode> {
+    let (lifecycle, supervisor) = Lifecycle::start();
+    let agent = Agent::assemble(file, configuration)?;
+    lifecycle.spawn("the agent", agent.live(lifecycle.clone()));
+    Ok(supervisor.run().await)
+}
+
+/// Everything that lives as long as the process.
+struct Agent {
+    file: PathBuf,
+    configuration: Configuration,
+    identity: Arc<Identity>,
+    buffer: Buffer,
+    clock: Arc<dyn Clock>,
+    trust: ClockTrust,
+    board: StatusBoard,
+    started_at: UtcMicros,
+}
+
+impl Agent {
+    /// Everything that can keep the agent from starting, before anything is started.
+    fn assemble(file: PathBuf, configuration: Configuration) -> anyhow::Result<Agent> {
+        let data_dir = &configuration.agent.data_dir;
+        let Some(identity) = Identity::read(data_dir)? else {
+            bail!(
+                "this agent is not enrolled: {} holds no identity. Make a code on central with `central agent invite NAME`, \
+                 then run `edge-agent enroll CODE --config {}`",
+                data_dir.display(),
+                file.display()
+            );
+        };
+        let board = StatusBoard::new(Arc::new(SystemClock::new(0)));
+        let (buffer, opened) = open_buffer(&configuration, board.subject("buffer", "buffer"))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(opened.boot));
+        tracing::info!(
+            agent = %identity.name,
+            plant = %identity.plant,
+            central = identity.address,
+            starts = opened.instance.starts,
+            boot = opened.boot,
+            version = env!("CARGO_PKG_VERSION"),
+            "starting"
+        );
+        let started_at = clock.wall();
+        let identity = Arc::new(identity);
+        Ok(Agent { file, configuration, identity, buffer, clock, trust: ClockTrust::default(), board, started_at })
+    }
+}
+
+impl Agent {
+    async fn live(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
+        let stopping = lifecycle.stopping();
+        let (capture, submissions) = CaptureSender::channel();
+        let capturing = tokio::spawn(drop_submissions(submissions));
+        let mut sources = RunningSources::new(
+            SourceContext {
+                capture: capture.clone(),
+                status: self.board.subject("capture", "capture"),
+                clock: Arc::clone(&self.clock),
+                stopping: CancellationToken::new(),
+            },
+            self.board.clone(),
+        );
+        sources.follow(&self.configuration).await;
+        let page = self.serve_status(&stopping);
+        let reloading = Reloading::new(self.file.clone(), self.board.subject("configuration", "configuration"));
+        let failed = self.until_stopped(&lifecycle, reloading, &mut sources).await;
+
+        sources.stop_all(SOURCES_STOP).await;
+        drop((sources, capture));
+        capturing.await.context("capture")?;
+        let _ = page.await;
+        self.buffer.close().await;
+        failed
+    }
+
+    async fn until_stopped(
+        &self,
+        lifecycle: &Lifecycle,
+        mut reloading: Reloading,
+        sources: &mut RunningSources,
+    ) -> anyhow::Result<()> {
+        let stopping = lifecycle.stopping();
+        let mut asked = lifecycle.reload();
+        loop {
+            let configuration = tokio::select! {
+                () = stopping.cancelled() => return Ok(()),
+                configuration = reloading.next(&mut asked, &self.configuration) => configuration,
+            };
+            sources.follow(&configuration).await;
+        }
+    }
+
+    fn serve_status(&self, stopping: &CancellationToken) -> JoinHandle<()> {
+        let served = Served {
+            identity: Arc::clone(&self.identity),
+            started_at: self.started_at,
+            clock: Arc::clone(&self.clock),
+            trust: self.trust.clone(),
+            board: self.board.clone(),
+            buffer: self.buffer.clone(),
+        };
+        let subject: Subject = self.board.subject("status", "status");
+        tokio::spawn(endpoint::serve(self.configuration.status.listen, served, subject, stopping.clone()))
+    }
+}
+
+/// Stands in until capture is there.
+async fn drop_submissions(mut submissions: tokio::sync::mpsc::Receiver<Submission>) {
+    while submissions.recv().await.is_some() {}
+}
+
+fn open_buffer(configuration: &Configuration, status: Subject) -> anyhow::Result<(Buffer, Opened)> {
+    let opening = Opening {
+        data_dir: &configuration.agent.data_dir,
+        section: &configuration.buffer,
+        clock: Arc::new(SystemClock::new(0)),
+        boot_id: system_boot_id(),
+        instance_id: rand::random(),
+        status,
+    };
+    Ok(Buffer::open(opening)?)
+}
+
+/// What this computer calls itself.
+#[must_use]
+pub fn host_name() -> String {
+    #[cfg(unix)]
+    if let Ok(name) = nix::unistd::gethostname() {
+        return name.to_string_lossy().into_owned();
+    }
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
+}
