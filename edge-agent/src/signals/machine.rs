@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use protocol::event::{Alarm, Count, EventKind, MachineState, MeasuredValue, Measurement, PieceQuality};
 use protocol::id::Name;
 use protocol::limits::TEXT_BYTES_MAX;
-use protocol::time::ClockQuality;
 use serde::{Deserialize, Serialize};
 
 use super::configuration::{MachineSection, Role, SignalSection};
@@ -14,7 +13,7 @@ use super::live::Live;
 use super::stamp::{Stamp, TimeLine};
 use super::state::{KnownState, StateRule};
 use super::stops::{Entry, Stops};
-use super::{Applied, Tally};
+use super::{Applied, Judged, Tally};
 use crate::buffer::PendingEvent;
 use crate::reading::{Nature, OriginName, Reading, Value};
 
@@ -161,7 +160,7 @@ impl Machine {
     pub(super) fn apply(
         &mut self,
         reading: &Reading,
-        clock: ClockQuality,
+        judged: Judged,
         tally: &mut Tally,
         out: &mut Vec<PendingEvent>,
     ) -> Applied {
@@ -171,7 +170,7 @@ impl Machine {
         if reading.value == Value::Unavailable {
             return Applied::Known;
         }
-        let stamp = Stamp::of(reading, clock);
+        let stamp = Stamp::of(reading, judged);
         self.advance_to(&stamp);
         self.note_reading(stamp);
         self.interpret(reading, stamp, tally);

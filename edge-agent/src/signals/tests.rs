@@ -10,7 +10,7 @@ use protocol::time::{ClockQuality, Monotonic, UtcMicros};
 use serde::Deserialize;
 
 use super::configuration::MachineSection;
-use super::{Applied, Engine};
+use super::{Applied, Engine, Judged};
 use crate::buffer::PendingEvent;
 use crate::reading::{Nature, Reading, Value};
 
@@ -60,13 +60,13 @@ impl Floor {
     fn read_as(&mut self, signal: &str, value: Value, nature: Nature, source_at: Option<UtcMicros>) {
         let (machine, signal) = (Name::new("m").unwrap(), Name::new(signal).unwrap());
         let reading = Reading { machine, signal, value, taken: self.now, source_at, nature };
-        let applied = self.engine.apply(&reading, ClockQuality::Synchronized, &mut self.events);
+        let applied = self.engine.apply(&reading, judged(self.now), &mut self.events);
         assert_eq!(applied, Applied::Known);
         self.commit();
     }
 
     fn tick(&mut self) {
-        self.engine.tick(self.now, ClockQuality::Synchronized, &mut self.events);
+        self.engine.tick(self.now, judged(self.now), &mut self.events);
         self.commit();
     }
 
@@ -126,6 +126,10 @@ impl Floor {
     }
 }
 
+fn judged(now: Moment) -> Judged {
+    Judged { at: now.wall, clock: ClockQuality::Synchronized }
+}
+
 fn integer(number: i64) -> Value {
     Value::Integer(number)
 }
@@ -180,7 +184,10 @@ fn two_resets_in_a_row_lose_nothing() {
 #[test]
 fn a_replaced_controller_is_a_new_base_and_an_alarm_that_settles() {
     let floor = counted(COUNTER_32, &[30_000, 800_000, 800_010, 800_020]);
-    assert_eq!(floor.counts()[1..], [(0, CountBasis::Baseline), (10, CountBasis::Increase), (10, CountBasis::Increase)]);
+    assert_eq!(
+        floor.counts()[1..],
+        [(0, CountBasis::Baseline), (10, CountBasis::Increase), (10, CountBasis::Increase)]
+    );
     assert_eq!(floor.alarms(), [("implausible_jump".to_owned(), true), ("implausible_jump".to_owned(), false)]);
 }
 
@@ -288,7 +295,7 @@ fn deltas_count_as_they_come_and_never_when_they_only_stand_there() {
     floor.read("c", integer(0));
     floor.read("c", integer(-2));
     assert_eq!(floor.counts(), [(3, CountBasis::Delta), (7, CountBasis::Delta)]);
-    assert_eq!(floor.events.last().unwrap().clock, ClockQuality::Source);
+    assert_eq!(floor.events[2].clock, ClockQuality::Source);
 }
 
 #[test]
@@ -396,10 +403,11 @@ fn a_stop_seen_by_counts_and_by_state_is_one() {
     assert_eq!(floor.stops(), ["+1@0"]);
     floor.read("c", integer(1));
     assert_eq!(floor.stops(), ["+1@0", "-1@8000=8000"]);
-    let Some(EventKind::Downtime(DowntimeEntry::Ended { detected_by, micro, .. })) =
-        floor.events.iter().map(|event| &event.kind).find(|kind| {
-            matches!(kind, EventKind::Downtime(DowntimeEntry::Ended { .. }))
-        })
+    let Some(EventKind::Downtime(DowntimeEntry::Ended { detected_by, micro, .. })) = floor
+        .events
+        .iter()
+        .map(|event| &event.kind)
+        .find(|kind| matches!(kind, EventKind::Downtime(DowntimeEntry::Ended { .. })))
     else {
         panic!("no end");
     };
@@ -485,8 +493,9 @@ fn recordings_live_in_their_own_time() {
 
 #[test]
 fn a_measurement_is_told_when_it_moved_enough_and_not_too_often() {
-    let mut floor =
-        Floor::new("[machine.signal.t]\nrole = \"measurement\"\nunit = \"K\"\ndeadband = 0.5\ninterval_min_ms = 1000\n");
+    let mut floor = Floor::new(
+        "[machine.signal.t]\nrole = \"measurement\"\nunit = \"K\"\ndeadband = 0.5\ninterval_min_ms = 1000\n",
+    );
     for (value, ms) in [(20.0, 1_000), (20.5, 1_000), (21.0, 500), (25.0, 500), (25.0, 0), (f64::NAN, 0)] {
         floor.read("t", Value::Number(value));
         floor.wait_ms(ms);
@@ -516,9 +525,9 @@ fn unknown_machines_and_signals_are_counted_by_name() {
         nature: Nature::Live,
     };
     let (machine, signal) = (reading("x", "s"), reading("m", "x"));
-    let events = &mut floor.events;
-    assert_eq!(floor.engine.apply(&machine, ClockQuality::Unverified, events), Applied::UnknownMachine);
-    assert_eq!(floor.engine.apply(&signal, ClockQuality::Unverified, events), Applied::UnknownSignal);
+    let (events, judged) = (&mut floor.events, judged(floor.now));
+    assert_eq!(floor.engine.apply(&machine, judged, events), Applied::UnknownMachine);
+    assert_eq!(floor.engine.apply(&signal, judged, events), Applied::UnknownSignal);
     assert_eq!((floor.engine.tally().unknown_signals, floor.engine.unknown().len()), (2, 2));
 }
 
@@ -537,6 +546,6 @@ fn nothing_is_stored_for_a_reading_that_changes_nothing() {
     let (machine, signal) = (Name::new("m").unwrap(), Name::new("c").unwrap());
     let reading =
         Reading { machine, signal, value: integer(5), taken: floor.now, source_at: None, nature: Nature::Live };
-    floor.engine.apply(&reading, ClockQuality::Synchronized, &mut floor.events);
+    floor.engine.apply(&reading, judged(floor.now), &mut floor.events);
     assert!(floor.engine.take_changed().is_empty());
 }
