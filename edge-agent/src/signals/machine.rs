@@ -22,6 +22,7 @@ const EVIDENCE_EVERY_US: u64 = 60_000_000;
 
 #[derive(Debug)]
 pub(super) struct Machine {
+    section: MachineSection,
     origin: OriginName,
     key: String,
     rules: MachineRules,
@@ -97,6 +98,7 @@ impl Machine {
         };
         let ms = |ms: u64| ms * 1_000;
         let machine = Machine {
+            section: section.clone(),
             origin: OriginName::machine(section.name.clone()),
             key: super::state_key(&section.name),
             rules: MachineRules {
@@ -121,6 +123,10 @@ impl Machine {
 
     pub(super) fn name(&self) -> &Name {
         &self.origin.name
+    }
+
+    pub(super) fn section(&self) -> &MachineSection {
+        &self.section
     }
 
     pub(super) fn live(&self) -> Live {

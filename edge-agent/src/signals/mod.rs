@@ -146,18 +146,35 @@ impl Engine {
         self.machines.iter_mut().filter_map(Machine::take_changed).collect()
     }
 
-    /// Goes on with another configuration. What is remembered of machines that are in neither is no longer known here, but
-    /// stays stored.
-    #[must_use]
-    pub fn reconfigured(
-        mut self,
+    /// Goes on with another configuration. Machines whose section did not change are not touched; `stored` keeps the state
+    /// of those that are gone, for when they come back. Take what changed before.
+    pub fn reconfigure(
+        &mut self,
         sections: &[MachineSection],
-        stored: &HashMap<String, Vec<u8>>,
+        stored: &mut HashMap<String, Vec<u8>>,
         now: Moment,
-    ) -> (Engine, Vec<UnreadableState>) {
-        let mut states = stored.clone();
-        states.extend(self.machines.iter_mut().map(Machine::store));
-        Engine::new(sections, &states, now)
+    ) -> Vec<UnreadableState> {
+        let mut before: HashMap<Name, Machine> =
+            self.machines.drain(..).map(|machine| (machine.name().clone(), machine)).collect();
+        let kept: Vec<Option<Machine>> = sections
+            .iter()
+            .map(|section| {
+                before.remove_entry(&section.name).and_then(|(name, machine)| {
+                    if machine.section() == section {
+                        Some(machine)
+                    } else {
+                        before.insert(name, machine);
+                        None
+                    }
+                })
+            })
+            .collect();
+        stored.extend(before.into_values().map(|mut machine| machine.store()));
+        let (anew, unreadable) = Engine::new(sections, stored, now);
+        self.index = anew.index;
+        self.machines = anew.machines.into_iter().zip(kept).map(|(new, kept)| kept.unwrap_or(new)).collect();
+        self.unknown.clear();
+        unreadable
     }
 
     /// Every machine, in the order of the configuration.
@@ -170,16 +187,13 @@ impl Engine {
     pub fn refresh(&mut self, view: &LiveView) {
         let machines = &mut self.machines;
         view.update(|live| {
-            let all = live.len() != machines.len();
-            if all {
-                live.clear();
-            }
+            live.truncate(machines.len());
             for (at, machine) in machines.iter_mut().enumerate() {
                 let touched = machine.take_touched();
-                if all {
-                    live.push(machine.live());
-                } else if touched {
-                    live[at] = machine.live();
+                match live.get_mut(at) {
+                    Some(live) if touched || live.machine != *machine.name() => *live = machine.live(),
+                    Some(_) => {}
+                    None => live.push(machine.live()),
                 }
             }
         });
