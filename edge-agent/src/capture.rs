@@ -322,4 +322,4 @@ fn judge(trust: &ClockTrust, moment: Moment) -> Judged {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -27,22 +27,27 @@ impl Checked for Machines {
 const MACHINES: &str = "[[machine]]\nname = \"m\"\n[machine.signal.c]\nrole = \"counter\"\nrollover = 65536\n\
                         [machine.signal.s]\nrole = \"state\"\nmap = { r = \"running\", s = \"stopped\" }\ndebounce_ms = 200\n";
 
-struct Agent {
-    buffer: Buffer,
-    clock: ManualClock,
-    live: LiveView,
-    board: StatusBoard,
-    machines: watch::Sender<Arc<[MachineSection]>>,
-    capture: CaptureSender,
+/// An agent's log and capture, without sources and without central.
+pub(crate) struct Agent {
+    pub(crate) buffer: Buffer,
+    pub(crate) clock: ManualClock,
+    pub(crate) live: LiveView,
+    pub(crate) board: StatusBoard,
+    pub(crate) machines: watch::Sender<Arc<[MachineSection]>>,
+    pub(crate) capture: CaptureSender,
     running: JoinHandle<Result<(), BufferError>>,
 }
 
-fn sections(text: &str) -> Arc<[MachineSection]> {
+pub(crate) fn sections(text: &str) -> Arc<[MachineSection]> {
     parse::<Machines>(text, "test").unwrap().machine.into()
 }
 
 impl Agent {
     fn start(data_dir: &Path) -> Agent {
+        Agent::start_with(data_dir, sections(MACHINES))
+    }
+
+    pub(crate) fn start_with(data_dir: &Path, machines: Arc<[MachineSection]>) -> Agent {
         let clock = ManualClock::at(UtcMicros(1_800_000_000_000_000));
         let board = StatusBoard::new(Arc::new(clock.clone()));
         let opening = Opening {
@@ -55,7 +60,7 @@ impl Agent {
         };
         let (buffer, _) = Buffer::open(opening).unwrap();
         let (capture, receiver) = CaptureSender::channel();
-        let (machines, followed) = watch::channel(sections(MACHINES));
+        let (machines, followed) = watch::channel(machines);
         let live = LiveView::default();
         let surroundings = Surroundings {
             buffer: buffer.clone(),
@@ -84,24 +89,24 @@ impl Agent {
         self.capture.store(vec![self.reading(signal, value)], None).await.unwrap();
     }
 
-    async fn kinds(&self) -> Vec<EventKind> {
-        let run = self.buffer.read(Seq::NONE, 10_000, 1 << 24).await.unwrap();
+    pub(crate) async fn kinds(&self) -> Vec<EventKind> {
+        let run = self.buffer.read(Seq::NONE, 100_000, 1 << 26).await.unwrap();
         run.events.iter().map(|event| event.decode_kind().unwrap()).collect()
     }
 
-    async fn pieces(&self) -> i64 {
+    pub(crate) async fn pieces(&self) -> i64 {
         let kinds = self.kinds().await;
         kinds.iter().map(|kind| if let EventKind::Count(count) = kind { count.delta } else { 0 }).sum()
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         drop(self.capture);
         self.running.await.unwrap().unwrap();
         self.buffer.close().await;
     }
 
     /// As a kill does: nothing is finished, what was not committed is gone.
-    async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.running.abort();
         let _ = self.running.await;
         self.buffer.close().await;
