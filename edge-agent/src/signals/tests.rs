@@ -180,7 +180,10 @@ fn two_resets_in_a_row_lose_nothing() {
 #[test]
 fn a_replaced_controller_is_a_new_base_and_an_alarm_that_settles() {
     let floor = counted(COUNTER_32, &[30_000, 800_000, 800_010, 800_020]);
-    assert_eq!(floor.counts()[1..], [(0, CountBasis::Baseline), (10, CountBasis::Increase), (10, CountBasis::Increase)]);
+    assert_eq!(
+        floor.counts()[1..],
+        [(0, CountBasis::Baseline), (10, CountBasis::Increase), (10, CountBasis::Increase)]
+    );
     assert_eq!(floor.alarms(), [("implausible_jump".to_owned(), true), ("implausible_jump".to_owned(), false)]);
 }
 
@@ -396,10 +399,11 @@ fn a_stop_seen_by_counts_and_by_state_is_one() {
     assert_eq!(floor.stops(), ["+1@0"]);
     floor.read("c", integer(1));
     assert_eq!(floor.stops(), ["+1@0", "-1@8000=8000"]);
-    let Some(EventKind::Downtime(DowntimeEntry::Ended { detected_by, micro, .. })) =
-        floor.events.iter().map(|event| &event.kind).find(|kind| {
-            matches!(kind, EventKind::Downtime(DowntimeEntry::Ended { .. }))
-        })
+    let Some(EventKind::Downtime(DowntimeEntry::Ended { detected_by, micro, .. })) = floor
+        .events
+        .iter()
+        .map(|event| &event.kind)
+        .find(|kind| matches!(kind, EventKind::Downtime(DowntimeEntry::Ended { .. })))
     else {
         panic!("no end");
     };
@@ -485,8 +489,9 @@ fn recordings_live_in_their_own_time() {
 
 #[test]
 fn a_measurement_is_told_when_it_moved_enough_and_not_too_often() {
-    let mut floor =
-        Floor::new("[machine.signal.t]\nrole = \"measurement\"\nunit = \"K\"\ndeadband = 0.5\ninterval_min_ms = 1000\n");
+    let mut floor = Floor::new(
+        "[machine.signal.t]\nrole = \"measurement\"\nunit = \"K\"\ndeadband = 0.5\ninterval_min_ms = 1000\n",
+    );
     for (value, ms) in [(20.0, 1_000), (20.5, 1_000), (21.0, 500), (25.0, 500), (25.0, 0), (f64::NAN, 0)] {
         floor.read("t", Value::Number(value));
         floor.wait_ms(ms);
