@@ -346,6 +346,12 @@ impl Log {
         Ok(true)
     }
 
+    #[cfg(test)]
+    pub(super) fn forget_loss(&mut self) {
+        self.mark.loss = Loss::default();
+        self.connection.execute_batch("UPDATE meta SET loss_count = 0").unwrap();
+    }
+
     /// Folds the whole write-ahead log into the file and empties it, with both synced.
     pub(super) fn checkpoint(&self) -> rusqlite::Result<()> {
         let busy: bool = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;

@@ -157,6 +157,15 @@ impl Owner {
         }
     }
 
+    /// An append that waits, and where its answer comes.
+    #[cfg(test)]
+    pub(super) async fn waits(&mut self, append: super::Append) -> oneshot::Receiver<Result<Option<Seq>, BufferError>> {
+        let (answer, answered) = oneshot::channel();
+        let place = Arc::new(tokio::sync::Semaphore::new(1)).acquire_owned().await.unwrap();
+        self.work.appends.push_back((Prepared::new(append), answer, place));
+        answered
+    }
+
     pub(super) fn now(&self) -> Moment {
         let mut now = self.clock.now();
         now.monotonic.boot = self.boot;
@@ -254,7 +263,7 @@ impl Owner {
     }
 
     /// Commits what waits, as one transaction, and answers it.
-    fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         let Some(log) = &mut self.log else { return };
         let now_us = self.clock.now().monotonic.us;
         let tell = (log.mark.loss.count + self.work.lost.count > 0) && self.policy.tells(now_us);
@@ -337,7 +346,7 @@ impl Owner {
     }
 
     /// Opens the file anew after a fault, and finds out what became of the transaction that met it.
-    fn mend(&mut self) {
+    pub(super) fn mend(&mut self) {
         let Some((fault, known)) = self.work.broken else { return };
         if self.work.paused() {
             return;
@@ -355,11 +364,12 @@ impl Owner {
                     self.work.broken = Some((Fault::Damaged, known));
                 }
             },
+            Err(error) if error.is_damage() && fault != Fault::Damaged => {
+                self.work.upkeep.uncertain = uncertain;
+                self.work.broken = Some((Fault::Damaged, known));
+            }
             Err(error) => {
                 self.work.upkeep.uncertain = uncertain;
-                if error.is_damage() {
-                    self.work.broken = Some((Fault::Damaged, known));
-                }
                 self.status.set(Health::Down, format!("{}: {error}", fault.in_words()));
                 self.work.pause_longer();
             }
