@@ -6,7 +6,7 @@ use protocol::event::MachineState;
 use protocol::id::Name;
 use protocol::time::UtcMicros;
 
-/// One machine as of its last committed reading.
+/// One machine as of its last reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
     pub machine: Name,

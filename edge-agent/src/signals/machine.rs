@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use protocol::event::{Alarm, Count, EventKind, MachineState, MeasuredValue, Measurement, PieceQuality};
 use protocol::id::Name;
 use protocol::limits::TEXT_BYTES_MAX;
-use protocol::time::ClockQuality;
 use serde::{Deserialize, Serialize};
 
 use super::configuration::{MachineSection, Role, SignalSection};
@@ -14,7 +13,7 @@ use super::live::Live;
 use super::stamp::{Stamp, TimeLine};
 use super::state::{KnownState, StateRule};
 use super::stops::{Entry, Stops};
-use super::{Applied, Tally};
+use super::{Applied, Judged, Tally};
 use crate::buffer::PendingEvent;
 use crate::reading::{Nature, OriginName, Reading, Value};
 
@@ -23,6 +22,7 @@ const EVIDENCE_EVERY_US: u64 = 60_000_000;
 
 #[derive(Debug)]
 pub(super) struct Machine {
+    section: MachineSection,
     origin: OriginName,
     key: String,
     rules: MachineRules,
@@ -98,6 +98,7 @@ impl Machine {
         };
         let ms = |ms: u64| ms * 1_000;
         let machine = Machine {
+            section: section.clone(),
             origin: OriginName::machine(section.name.clone()),
             key: super::state_key(&section.name),
             rules: MachineRules {
@@ -122,6 +123,10 @@ impl Machine {
 
     pub(super) fn name(&self) -> &Name {
         &self.origin.name
+    }
+
+    pub(super) fn section(&self) -> &MachineSection {
+        &self.section
     }
 
     pub(super) fn live(&self) -> Live {
@@ -161,7 +166,7 @@ impl Machine {
     pub(super) fn apply(
         &mut self,
         reading: &Reading,
-        clock: ClockQuality,
+        judged: Judged,
         tally: &mut Tally,
         out: &mut Vec<PendingEvent>,
     ) -> Applied {
@@ -171,7 +176,7 @@ impl Machine {
         if reading.value == Value::Unavailable {
             return Applied::Known;
         }
-        let stamp = Stamp::of(reading, clock);
+        let stamp = Stamp::of(reading, judged);
         self.advance_to(&stamp);
         self.note_reading(stamp);
         self.interpret(reading, stamp, tally);

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use process::clock::Moment;
 use protocol::id::Name;
-use protocol::time::ClockQuality;
+use protocol::time::{ClockQuality, UtcMicros};
 
 use crate::buffer::PendingEvent;
 use crate::reading::Reading;
@@ -63,6 +63,13 @@ pub struct Tally {
     pub outdated: u64,
 }
 
+/// The best estimate of a moment's time, and how sure it is: see [`crate::clock::ClockTrust::judge`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    pub at: UtcMicros,
+    pub clock: ClockQuality,
+}
+
 /// Whether a reading's machine and signal are configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
@@ -95,7 +102,7 @@ impl Engine {
         states: &HashMap<String, Vec<u8>>,
         now: Moment,
     ) -> (Engine, Vec<UnreadableState>) {
-        let started = Stamp::now(now, ClockQuality::Unverified);
+        let started = Stamp::now(now, Judged { at: now.wall, clock: ClockQuality::Unverified });
         let mut unreadable = Vec::new();
         let machines: Vec<Machine> = sections
             .iter()
@@ -110,11 +117,10 @@ impl Engine {
         (Engine { machines, index, tally: Tally::default(), unknown: HashMap::new() }, unreadable)
     }
 
-    /// Appends what a reading leads to. `clock` is how sure the agent's clock is; it marks events whose source gave no
-    /// time of its own.
-    pub fn apply(&mut self, reading: &Reading, clock: ClockQuality, out: &mut Vec<PendingEvent>) -> Applied {
+    /// Appends what a reading leads to. `judged` is the agent's time of the reading, for events whose source gave none.
+    pub fn apply(&mut self, reading: &Reading, judged: Judged, out: &mut Vec<PendingEvent>) -> Applied {
         let applied = match self.index.get(&reading.machine) {
-            Some(&at) => self.machines[at].apply(reading, clock, &mut self.tally, out),
+            Some(&at) => self.machines[at].apply(reading, judged, &mut self.tally, out),
             None => Applied::UnknownMachine,
         };
         if applied != Applied::Known {
@@ -128,8 +134,8 @@ impl Engine {
     }
 
     /// Appends what the mere passing of time leads to: debounced states, missing counts, silence.
-    pub fn tick(&mut self, now: Moment, clock: ClockQuality, out: &mut Vec<PendingEvent>) {
-        let now = Stamp::now(now, clock);
+    pub fn tick(&mut self, now: Moment, judged: Judged, out: &mut Vec<PendingEvent>) {
+        let now = Stamp::now(now, judged);
         for machine in &mut self.machines {
             machine.tick(now, out);
         }
@@ -140,18 +146,35 @@ impl Engine {
         self.machines.iter_mut().filter_map(Machine::take_changed).collect()
     }
 
-    /// Goes on with another configuration. What is remembered of machines that are in neither is no longer known here, but
-    /// stays stored.
-    #[must_use]
-    pub fn reconfigured(
-        mut self,
+    /// Goes on with another configuration. Machines whose section did not change are not touched; `stored` keeps the state
+    /// of those that are gone, for when they come back. Take what changed before.
+    pub fn reconfigure(
+        &mut self,
         sections: &[MachineSection],
-        stored: &HashMap<String, Vec<u8>>,
+        stored: &mut HashMap<String, Vec<u8>>,
         now: Moment,
-    ) -> (Engine, Vec<UnreadableState>) {
-        let mut states = stored.clone();
-        states.extend(self.machines.iter_mut().map(Machine::store));
-        Engine::new(sections, &states, now)
+    ) -> Vec<UnreadableState> {
+        let mut before: HashMap<Name, Machine> =
+            self.machines.drain(..).map(|machine| (machine.name().clone(), machine)).collect();
+        let kept: Vec<Option<Machine>> = sections
+            .iter()
+            .map(|section| {
+                before.remove_entry(&section.name).and_then(|(name, machine)| {
+                    if machine.section() == section {
+                        Some(machine)
+                    } else {
+                        before.insert(name, machine);
+                        None
+                    }
+                })
+            })
+            .collect();
+        stored.extend(before.into_values().map(|mut machine| machine.store()));
+        let (anew, unreadable) = Engine::new(sections, stored, now);
+        self.index = anew.index;
+        self.machines = anew.machines.into_iter().zip(kept).map(|(new, kept)| kept.unwrap_or(new)).collect();
+        self.unknown.clear();
+        unreadable
     }
 
     /// Every machine, in the order of the configuration.
@@ -164,16 +187,13 @@ impl Engine {
     pub fn refresh(&mut self, view: &LiveView) {
         let machines = &mut self.machines;
         view.update(|live| {
-            let all = live.len() != machines.len();
-            if all {
-                live.clear();
-            }
+            live.truncate(machines.len());
             for (at, machine) in machines.iter_mut().enumerate() {
                 let touched = machine.take_touched();
-                if all {
-                    live.push(machine.live());
-                } else if touched {
-                    live[at] = machine.live();
+                match live.get_mut(at) {
+                    Some(live) if touched || live.machine != *machine.name() => *live = machine.live(),
+                    Some(_) => {}
+                    None => live.push(machine.live()),
                 }
             }
         });

@@ -4,6 +4,7 @@ use process::clock::Moment;
 use protocol::time::{ClockQuality, Monotonic, UtcMicros};
 use serde::{Deserialize, Serialize};
 
+use super::Judged;
 use crate::reading::{Nature, Reading};
 
 /// A reading's place in time. Kept with what was concluded from it, so that it can be compared after a restart.
@@ -31,10 +32,10 @@ pub(super) enum TimeLine {
 
 impl Stamp {
     #[must_use]
-    pub(super) fn of(reading: &Reading, agent_clock: ClockQuality) -> Stamp {
+    pub(super) fn of(reading: &Reading, judged: Judged) -> Stamp {
         let Monotonic { boot, us } = reading.taken.monotonic;
         let (at, clock, line) = match (reading.source_at, reading.nature) {
-            (None, _) => (reading.taken.wall, agent_clock, TimeLine::Agent),
+            (None, _) => (judged.at, judged.clock, TimeLine::Agent),
             (Some(at), Nature::Historical) => (at, ClockQuality::Source, TimeLine::Recorded),
             (Some(at), Nature::Live | Nature::Standing) => (at, ClockQuality::Source, TimeLine::Source),
         };
@@ -42,9 +43,9 @@ impl Stamp {
     }
 
     #[must_use]
-    pub(super) fn now(now: Moment, clock: ClockQuality) -> Stamp {
+    pub(super) fn now(now: Moment, judged: Judged) -> Stamp {
         let Monotonic { boot, us } = now.monotonic;
-        Stamp { at: now.wall, clock, boot, us, line: TimeLine::Agent }
+        Stamp { at: judged.at, clock: judged.clock, boot, us, line: TimeLine::Agent }
     }
 
     #[must_use]
@@ -72,7 +73,8 @@ impl Stamp {
     }
 
     /// The longest time that may have passed since `earlier`, in microseconds: what bounds how much can have been made.
-    /// None when nobody can tell, because the wall clock went back across a boot.
+    /// None when nobody can tell: across boots, unless the clock was compared with central's before and after. (A PC
+    /// without a battery boots at the time it went down.)
     #[must_use]
     pub(super) fn at_most_since(&self, earlier: &Stamp) -> Option<u64> {
         let by_wall = u64::try_from(self.at.since(earlier.at)).ok();
@@ -84,7 +86,8 @@ impl Stamp {
             // A gateway may deliver at once what it gathered for an hour.
             Some(monotonic) if by_source => Some(by_wall.map_or(monotonic, |by_wall| by_wall.max(monotonic))),
             Some(monotonic) => Some(monotonic),
-            None => by_wall,
+            None if by_source || (self.is_verified() && earlier.is_verified()) => by_wall,
+            None => None,
         }
     }
 
@@ -96,6 +99,10 @@ impl Stamp {
     fn is_before(&self, other: &Stamp) -> bool {
         let by_source = self.line != TimeLine::Agent && other.line != TimeLine::Agent;
         if self.boot == other.boot && !by_source { self.us < other.us } else { self.at < other.at }
+    }
+
+    fn is_verified(&self) -> bool {
+        matches!(self.clock, ClockQuality::Synchronized | ClockQuality::Restamped)
     }
 
     fn monotonic_since(&self, earlier: &Stamp) -> Option<u64> {

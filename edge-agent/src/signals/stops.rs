@@ -89,7 +89,6 @@ impl Stops {
         match &mut self.open {
             Some(open) => open.by_missing_counts = true,
             None => {
-                let from = self.ended.map_or(from, |ended| ended.later(from));
                 self.begin(MachineState::Stopped, None, StopDetection::MissingCounts, from, out);
             }
         }
@@ -112,6 +111,8 @@ impl Stops {
         began: Stamp,
         out: &mut Vec<Entry>,
     ) {
+        // A state that was debounced, or counts that were missed, may reach back into the stop before.
+        let began = self.ended.map_or(began, |ended| ended.later(began));
         self.begun += 1;
         let stop = StopId(self.begun);
         self.open = Some(OpenStop {

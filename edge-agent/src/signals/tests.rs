@@ -10,7 +10,7 @@ use protocol::time::{ClockQuality, Monotonic, UtcMicros};
 use serde::Deserialize;
 
 use super::configuration::MachineSection;
-use super::{Applied, Engine};
+use super::{Applied, Engine, Judged};
 use crate::buffer::PendingEvent;
 use crate::reading::{Nature, Reading, Value};
 
@@ -60,13 +60,13 @@ impl Floor {
     fn read_as(&mut self, signal: &str, value: Value, nature: Nature, source_at: Option<UtcMicros>) {
         let (machine, signal) = (Name::new("m").unwrap(), Name::new(signal).unwrap());
         let reading = Reading { machine, signal, value, taken: self.now, source_at, nature };
-        let applied = self.engine.apply(&reading, ClockQuality::Synchronized, &mut self.events);
+        let applied = self.engine.apply(&reading, judged(self.now), &mut self.events);
         assert_eq!(applied, Applied::Known);
         self.commit();
     }
 
     fn tick(&mut self) {
-        self.engine.tick(self.now, ClockQuality::Synchronized, &mut self.events);
+        self.engine.tick(self.now, judged(self.now), &mut self.events);
         self.commit();
     }
 
@@ -124,6 +124,10 @@ impl Floor {
         });
         stops.collect()
     }
+}
+
+fn judged(now: Moment) -> Judged {
+    Judged { at: now.wall, clock: ClockQuality::Synchronized }
 }
 
 fn integer(number: i64) -> Value {
@@ -291,7 +295,7 @@ fn deltas_count_as_they_come_and_never_when_they_only_stand_there() {
     floor.read("c", integer(0));
     floor.read("c", integer(-2));
     assert_eq!(floor.counts(), [(3, CountBasis::Delta), (7, CountBasis::Delta)]);
-    assert_eq!(floor.events.last().unwrap().clock, ClockQuality::Source);
+    assert_eq!(floor.events[2].clock, ClockQuality::Source);
 }
 
 #[test]
@@ -521,9 +525,9 @@ fn unknown_machines_and_signals_are_counted_by_name() {
         nature: Nature::Live,
     };
     let (machine, signal) = (reading("x", "s"), reading("m", "x"));
-    let events = &mut floor.events;
-    assert_eq!(floor.engine.apply(&machine, ClockQuality::Unverified, events), Applied::UnknownMachine);
-    assert_eq!(floor.engine.apply(&signal, ClockQuality::Unverified, events), Applied::UnknownSignal);
+    let (events, judged) = (&mut floor.events, judged(floor.now));
+    assert_eq!(floor.engine.apply(&machine, judged, events), Applied::UnknownMachine);
+    assert_eq!(floor.engine.apply(&signal, judged, events), Applied::UnknownSignal);
     assert_eq!((floor.engine.tally().unknown_signals, floor.engine.unknown().len()), (2, 2));
 }
 
@@ -542,6 +546,6 @@ fn nothing_is_stored_for_a_reading_that_changes_nothing() {
     let (machine, signal) = (Name::new("m").unwrap(), Name::new("c").unwrap());
     let reading =
         Reading { machine, signal, value: integer(5), taken: floor.now, source_at: None, nature: Nature::Live };
-    floor.engine.apply(&reading, ClockQuality::Synchronized, &mut floor.events);
+    floor.engine.apply(&reading, judged(floor.now), &mut floor.events);
     assert!(floor.engine.take_changed().is_empty());
 }
