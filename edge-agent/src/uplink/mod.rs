@@ -11,6 +11,8 @@ pub mod agreement;
 mod compose;
 pub mod configuration;
 pub mod enrolment;
+#[cfg(test)]
+mod fake_central;
 pub mod link;
 pub mod machine;
 pub mod outcome;

@@ -411,3 +411,6 @@ fn roughly(seconds: u64) -> String {
         _ => format!("about {} d", seconds / 86_400),
     }
 }
+
+#[cfg(test)]
+mod tests;
