@@ -41,8 +41,10 @@ pub struct Submission {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub source: Name,
-    /// What the source numbers its deliveries by: an MQTT packet identifier.
+    /// A place in the source's own ring of receipts, which bounds how many are kept.
     pub key: u32,
+    /// Rises with every receipt of the source.
+    pub serial: u64,
     /// Hash of what was delivered.
     pub digest: [u8; 16],
 }

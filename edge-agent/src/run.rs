@@ -23,9 +23,11 @@ use crate::capture::{CaptureSender, Submission};
 use crate::clock::ClockTrust;
 use crate::configuration::Configuration;
 use crate::identity::Identity;
+use crate::signals::LiveView;
 use crate::sources::SourceContext;
 use crate::status::endpoint::{self, Served};
 use crate::status::{StatusBoard, Subject};
+use crate::uplink::{Uplink, View};
 
 mod reload;
 mod sources;
@@ -52,6 +54,7 @@ struct Agent {
     buffer: Buffer,
     clock: Arc<dyn Clock>,
     trust: ClockTrust,
+    live: LiveView,
     board: StatusBoard,
     started_at: UtcMicros,
 }
@@ -82,7 +85,8 @@ impl Agent {
         );
         let started_at = clock.wall();
         let identity = Arc::new(identity);
-        Ok(Agent { file, configuration, identity, buffer, clock, trust: ClockTrust::default(), board, started_at })
+        let (trust, live) = (ClockTrust::default(), LiveView::default());
+        Ok(Agent { file, configuration, identity, buffer, clock, trust, live, board, started_at })
     }
 }
 
@@ -101,13 +105,23 @@ impl Agent {
             self.board.clone(),
         );
         sources.follow(&self.configuration).await;
-        let page = self.serve_status(&stopping);
+        let uplink_stopping = CancellationToken::new();
+        let (view, uplink) = self.uplink().start(uplink_stopping.clone())?;
+        let mut uplink = tokio::spawn(uplink);
+        let page = self.serve_status(view, &stopping);
         let reloading = Reloading::new(self.file.clone(), self.board.subject("configuration", "configuration"));
-        let failed = self.until_stopped(&lifecycle, reloading, &mut sources).await;
+        let failed = tokio::select! {
+            failed = self.until_stopped(&lifecycle, reloading, &mut sources) => failed,
+            ended = &mut uplink => ended_early("the uplink", ended),
+        };
 
         sources.stop_all(SOURCES_STOP).await;
         drop((sources, capture));
         capturing.await.context("capture")?;
+        uplink_stopping.cancel();
+        if !uplink.is_finished() {
+            uplink.await.context("uplink")??;
+        }
         let _ = page.await;
         self.buffer.close().await;
         failed
@@ -130,7 +144,22 @@ impl Agent {
         }
     }
 
-    fn serve_status(&self, stopping: &CancellationToken) -> JoinHandle<()> {
+    fn uplink(&self) -> Uplink {
+        Uplink {
+            section: self.configuration.uplink.clone(),
+            identity: Arc::clone(&self.identity),
+            host: host_name(),
+            started_at: self.started_at,
+            buffer: self.buffer.clone(),
+            clock: Arc::clone(&self.clock),
+            trust: self.trust.clone(),
+            live: self.live.clone(),
+            board: self.board.clone(),
+            seed: rand::random(),
+        }
+    }
+
+    fn serve_status(&self, central: View, stopping: &CancellationToken) -> JoinHandle<()> {
         let served = Served {
             identity: Arc::clone(&self.identity),
             started_at: self.started_at,
@@ -138,6 +167,8 @@ impl Agent {
             trust: self.trust.clone(),
             board: self.board.clone(),
             buffer: self.buffer.clone(),
+            live: self.live.clone(),
+            central,
         };
         let subject: Subject = self.board.subject("status", "status");
         tokio::spawn(endpoint::serve(self.configuration.status.listen, served, subject, stopping.clone()))
@@ -147,6 +178,14 @@ impl Agent {
 /// Stands in until capture is there.
 async fn drop_submissions(mut submissions: tokio::sync::mpsc::Receiver<Submission>) {
     while submissions.recv().await.is_some() {}
+}
+
+fn ended_early(what: &str, ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
+    match ended {
+        Ok(Ok(())) => bail!("{what} ended by itself"),
+        Ok(Err(error)) => Err(error.context(what.to_owned())),
+        Err(panic) => bail!("{what}: {panic}"),
+    }
 }
 
 fn open_buffer(configuration: &Configuration, status: Subject) -> anyhow::Result<(Buffer, Opened)> {

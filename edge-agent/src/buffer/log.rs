@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use process::clock::Moment;
 use protocol::batch::{Origin, OriginKind};
 use protocol::chain::ChainHash;
 use protocol::event::{Class, EventKind, KindTag, RawEvent};
@@ -15,6 +16,7 @@ use protocol::time::{ClockQuality, Monotonic, UtcMicros};
 use protocol::version;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
+use super::policy::{self, Loss};
 use super::{Append, PendingEvent, Run};
 use crate::capture::Receipt;
 use crate::reading::OriginName;
@@ -23,6 +25,11 @@ use crate::reading::OriginName;
 pub(super) const RECEIPTS_PER_SOURCE: u64 = 8_192;
 /// Rows that one step of acknowledging or correcting touches, so that appends wait for milliseconds at most.
 pub(super) const CHUNK_ROWS: u64 = 2_000;
+
+/// Free pages that stay in the file for what comes next.
+const FREE_PAGES_KEPT: u64 = 2_048;
+const MEASUREMENT: KindTag = KindTag(7);
+const INSERT_EVENT: &str = "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// An append as the thread receives it: bodies are encoded by whoever appends.
 #[derive(Debug)]
@@ -53,6 +60,17 @@ impl Prepared {
 }
 
 impl PreparedEvent {
+    pub(super) fn of_the_agent(kind: EventKind, now: Moment) -> PreparedEvent {
+        let clock = ClockQuality::Unverified;
+        PreparedEvent::new(PendingEvent {
+            origin: policy::agent(),
+            at: now.wall,
+            clock,
+            monotonic: now.monotonic,
+            kind,
+        })
+    }
+
     pub(super) fn new(event: PendingEvent) -> PreparedEvent {
         PreparedEvent {
             at: event.at,
@@ -77,13 +95,29 @@ pub(super) struct Mark {
     pub(super) acknowledged: Seq,
     pub(super) hash: ChainHash,
     pub(super) newest: Seq,
+    /// Places without an event, of those not acknowledged.
+    pub(super) places: u64,
+    /// Events lost by policy, ever.
     pub(super) dropped: u64,
+    /// Of those, what no gap has told yet.
+    pub(super) loss: Loss,
+    pub(super) starts: u32,
+    pub(super) boot: u32,
+}
+
+/// A transaction whose commit failed: it may be in the file all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Uncertain {
+    /// The newest event, if it is.
+    pub(super) newest: Seq,
+    pub(super) answers: Vec<Option<Seq>>,
 }
 
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) connection: Connection,
     pub(super) mark: Mark,
+    pub(super) uncertain: Option<Uncertain>,
     origins: Origins,
     receipt_place: i64,
     receipts_since_pruning: HashMap<Name, u64>,
@@ -102,26 +136,48 @@ impl Log {
         let origins = Origins::load(&connection)?;
         let receipt_place =
             connection.query_row("SELECT coalesce(max(place), 0) FROM receipts", [], |row| row.get(0))?;
-        Ok(Log { connection, mark, origins, receipt_place, receipts_since_pruning: HashMap::new() })
+        Ok(Log { connection, mark, uncertain: None, origins, receipt_place, receipts_since_pruning: HashMap::new() })
     }
 
     /// Commits a group of appends in one transaction. Answers the last sequence of each.
-    pub(super) fn append(&mut self, group: &[&Prepared]) -> rusqlite::Result<Vec<Option<Seq>>> {
+    ///
+    /// `lost` is what the policy took out of them. It is remembered in the same transaction and, at `tell`, told by a gap
+    /// together with what was remembered before.
+    pub(super) fn append(
+        &mut self,
+        group: &[&Prepared],
+        lost: Loss,
+        tell: Option<Moment>,
+    ) -> rusqlite::Result<Vec<Option<Seq>>> {
+        self.uncertain = None;
         let transaction = begin(&self.connection)?;
         let mut origins = OriginsInTransaction { known: &self.origins, added: Vec::new() };
-        let mut newest = self.mark.newest;
+        let mut mark = self.mark;
         let mut place = self.receipt_place;
         let mut answers = Vec::with_capacity(group.len());
         for append in group {
-            let before = newest;
-            newest = insert_events(&transaction, &mut origins, newest, &append.events)?;
+            let before = mark.newest;
+            mark.newest = insert_events(&transaction, &mut origins, before, &append.events)?;
             put_states(&transaction, &append.states)?;
             place = put_receipts(&transaction, &append.receipts, place)?;
-            answers.push((newest > before).then_some(newest));
+            answers.push((mark.newest > before).then_some(mark.newest));
+        }
+        mark.dropped += lost.count;
+        mark.loss = mark.loss.and(lost);
+        if let Some(now) = tell.filter(|_| mark.loss.count > 0) {
+            let gap = PreparedEvent::of_the_agent(mark.loss.gap(), now);
+            mark.newest = insert_events(&transaction, &mut origins, mark.newest, &[gap])?;
+            mark.loss = Loss::default();
+        }
+        if mark.loss != self.mark.loss {
+            put_loss(&transaction, &mark)?;
         }
         let added = origins.added;
-        transaction.commit()?;
-        self.mark.newest = newest;
+        if let Err(error) = transaction.commit() {
+            self.uncertain = Some(Uncertain { newest: mark.newest, answers });
+            return Err(error);
+        }
+        self.mark = mark;
         self.receipt_place = place;
         self.origins.add(added);
         // What is committed is answered, whatever becomes of this.
@@ -209,11 +265,100 @@ impl Log {
 
     /// Moves the mark. Rows at or below it no longer count; [`Log::delete_acknowledged`] removes them.
     pub(super) fn acknowledge(&mut self, through: Seq, hash: ChainHash) -> rusqlite::Result<()> {
+        let range = [self.mark.acknowledged.0.cast_signed(), through.0.cast_signed()];
+        let places = if self.mark.places == 0 { 0 } else { count_places(&self.connection, range)? };
         self.connection
             .prepare_cached("UPDATE meta SET acknowledged = ?1, hash = ?2")?
             .execute(params![through.0.cast_signed(), hash.0])?;
         self.mark.acknowledged = through;
         self.mark.hash = hash;
+        self.mark.places -= places.min(self.mark.places);
+        Ok(())
+    }
+
+    /// Takes measurements that `drops` chooses out of a chunk of the events in `after + 1 ..= limit`; their places stay.
+    /// Answers what was lost by it, and where to go on.
+    pub(super) fn drop_measurements(
+        &mut self,
+        after: Seq,
+        limit: Seq,
+        mut drops: impl FnMut(&RawEvent) -> bool,
+    ) -> rusqlite::Result<(Loss, Option<Seq>)> {
+        let through = after.plus(CHUNK_ROWS).min(limit);
+        if through <= after {
+            return Ok((Loss::default(), None));
+        }
+        let mut chosen = Vec::new();
+        let mut lost = Loss::default();
+        {
+            let mut select = self.connection.prepare_cached(
+                "SELECT seq, at, clock, boot, monotonic_us, origin, kind, version, body FROM events
+                 WHERE seq > ?1 AND seq <= ?2 AND kind = ?3 ORDER BY seq",
+            )?;
+            let mut rows = select.query(params![after.0.cast_signed(), through.0.cast_signed(), MEASUREMENT.0])?;
+            while let Some(row) = rows.next()? {
+                let (seq, event) = event_of(row)?;
+                if drops(&event) {
+                    lost = lost.and(Loss::of(event.at));
+                    let place = RawEvent { kind: EventKind::Dropped.tag(), body: Vec::new(), ..event };
+                    chosen.push((seq.0, place));
+                }
+            }
+        }
+        if !chosen.is_empty() {
+            self.replace_by_places(&chosen, lost)?;
+        }
+        Ok((lost, (through < limit).then_some(through)))
+    }
+
+    /// Deletes and inserts: a row that is updated to a shorter one leaves its page as empty as it becomes.
+    fn replace_by_places(&mut self, places: &[(u64, RawEvent)], lost: Loss) -> rusqlite::Result<()> {
+        let transaction = begin(&self.connection)?;
+        {
+            let mut delete = transaction.prepare_cached("DELETE FROM events WHERE seq = ?1")?;
+            for (seq, _) in places {
+                delete.execute([seq.cast_signed()])?;
+            }
+        }
+        for (seq, place) in places {
+            put_event(&transaction, *seq, place)?;
+        }
+        let mut mark = self.mark;
+        mark.places += places.len() as u64;
+        mark.dropped += lost.count;
+        mark.loss = mark.loss.and(lost);
+        put_loss(&transaction, &mark)?;
+        transaction.commit()?;
+        self.mark = mark;
+        Ok(())
+    }
+
+    /// Gives a few free pages back to the file system, where many are free. Answers whether there are more to give.
+    pub(super) fn shrink(&self) -> rusqlite::Result<bool> {
+        let number = |sql| self.connection.prepare_cached(sql)?.query_row([], |row| unsigned(row, 0));
+        let (pages, free) = (number("PRAGMA page_count")?, number("PRAGMA freelist_count")?);
+        if free < FREE_PAGES_KEPT || free < pages / 4 {
+            return Ok(false);
+        }
+        let mut statement = self.connection.prepare_cached("PRAGMA incremental_vacuum(256)")?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        Ok(true)
+    }
+
+    #[cfg(test)]
+    pub(super) fn forget_loss(&mut self) {
+        self.mark.loss = Loss::default();
+        self.connection.execute_batch("UPDATE meta SET loss_count = 0").unwrap();
+    }
+
+    /// Folds the whole write-ahead log into the file and empties it, with both synced.
+    pub(super) fn checkpoint(&self) -> rusqlite::Result<()> {
+        let busy: bool = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy {
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(rusqlite::Error::SqliteFailure(busy, Some("a reader holds up the checkpoint".to_owned())));
+        }
         Ok(())
     }
 
@@ -330,7 +475,7 @@ fn insert_events(
     mut newest: Seq,
     events: &[PreparedEvent],
 ) -> rusqlite::Result<Seq> {
-    let mut insert = transaction.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+    let mut insert = transaction.prepare_cached(INSERT_EVENT)?;
     for event in events {
         let origin = origins.id(transaction, &event.origin)?;
         newest = newest.next();
@@ -374,16 +519,69 @@ fn put_receipts(transaction: &Transaction<'_>, receipts: &[Receipt], mut place: 
 
 fn read_mark(connection: &Connection) -> rusqlite::Result<Mark> {
     let newest = connection.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| unsigned(row, 0))?;
-    connection.query_row("SELECT epoch, acknowledged, hash, dropped FROM meta", [], |row| {
-        let acknowledged = Seq(unsigned(row, 1)?);
-        Ok(Mark {
-            epoch: Epoch(row.get(0)?),
-            acknowledged,
-            hash: ChainHash(row.get(2)?),
-            newest: Seq(newest).max(acknowledged),
-            dropped: unsigned(row, 3)?,
-        })
-    })
+    let mut mark = connection.query_row(
+        "SELECT epoch, acknowledged, hash, dropped, loss_count, loss_from, loss_to, starts, boot FROM meta",
+        [],
+        |row| {
+            let acknowledged = Seq(unsigned(row, 1)?);
+            Ok(Mark {
+                epoch: Epoch(row.get(0)?),
+                acknowledged,
+                hash: ChainHash(row.get(2)?),
+                newest: Seq(newest).max(acknowledged),
+                places: 0,
+                dropped: unsigned(row, 3)?,
+                loss: Loss { count: unsigned(row, 4)?, from: UtcMicros(row.get(5)?), to: UtcMicros(row.get(6)?) },
+                starts: row.get(7)?,
+                boot: row.get(8)?,
+            })
+        },
+    )?;
+    mark.places = count_places(connection, [mark.acknowledged.0.cast_signed(), mark.newest.0.cast_signed()])?;
+    Ok(mark)
+}
+
+fn count_places(connection: &Connection, range: [i64; 2]) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT count(*) FROM events WHERE seq > ?1 AND seq <= ?2 AND kind = 0")?
+        .query_row(range, |row| unsigned(row, 0))
+}
+
+fn put_loss(transaction: &Transaction<'_>, mark: &Mark) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("UPDATE meta SET dropped = ?1, loss_count = ?2, loss_from = ?3, loss_to = ?4")?
+        .execute(params![
+            mark.dropped.cast_signed(),
+            mark.loss.count.cast_signed(),
+            mark.loss.from.0,
+            mark.loss.to.0
+        ])?;
+    Ok(())
+}
+
+/// An event in its stored form, at its place.
+pub(super) fn put_event(transaction: &Transaction<'_>, seq: u64, event: &RawEvent) -> rusqlite::Result<()> {
+    transaction.prepare_cached(INSERT_EVENT)?.execute(params![
+        seq.cast_signed(),
+        event.at.0,
+        clock_code(event.clock),
+        event.monotonic.boot,
+        event.monotonic.us.cast_signed(),
+        event.origin.0,
+        event.kind.0,
+        version::CURRENT.number(),
+        event.body,
+    ])?;
+    Ok(())
+}
+
+pub(super) fn put_origin(connection: &Connection, origin: &Origin) -> rusqlite::Result<()> {
+    connection.prepare_cached("INSERT INTO origins VALUES (?1, ?2, ?3)")?.execute(params![
+        origin.id.0,
+        origin_kind_code(origin.kind),
+        origin.name.as_str()
+    ])?;
+    Ok(())
 }
 
 /// A row of `seq, at, clock, boot, monotonic_us, origin, kind, version, body`.

@@ -27,14 +27,19 @@ mod fault;
 mod lock;
 mod log;
 mod opening;
+mod policy;
+mod rescue;
 mod schema;
 mod thread;
+mod upkeep;
 
 pub use opening::{OpenError, Opened, Opening, log_file, system_boot_id};
 
 use log::Prepared;
 use opening::Ready;
-use thread::{Answer, Command, Owner, Waiting};
+use policy::Policy;
+use thread::{Answer, Command, Owner, Waiting, Work};
+use upkeep::Upkeep;
 
 /// Handle to the thread that owns the log. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -112,6 +117,8 @@ pub enum BufferError {
     NotAcknowledgeable { through: Seq, acknowledged: Seq, newest: Seq },
     #[error("cannot go back to epoch {epoch}: the log is in epoch {current}", epoch = epoch.0, current = current.0)]
     EpochBehind { epoch: Epoch, current: Epoch },
+    #[error("the log's file cannot be used at the moment; the status says why")]
+    Unavailable,
     #[error("encoding master data: {0}")]
     Encoding(serde_json::Error),
 }
@@ -122,8 +129,19 @@ impl Buffer {
         let Ready { log, lock, opened } = opening::open(&opening)?;
         let (commands, receiver) = mpsc::channel();
         let (appended, newest) = watch::channel(log.mark.newest);
-        let owner =
-            Owner::new(log, lock, opened.instance, opening.section.bytes_max, opening.status, receiver, appended);
+        let owner = Owner {
+            file: log_file(opening.data_dir),
+            log: Some(log),
+            _lock: lock,
+            instance: opened.instance,
+            boot: opened.boot,
+            clock: opening.clock,
+            policy: Policy::new(opening.section.clone()),
+            status: opening.status,
+            commands: receiver,
+            appended,
+            work: Work::new(Upkeep::at_start()),
+        };
         std::thread::Builder::new().name("buffer".to_owned()).spawn(|| owner.run()).map_err(OpenError::Thread)?;
         let buffer = Buffer {
             commands,
@@ -227,7 +245,7 @@ impl Buffer {
 
     async fn send(&self, places: &Arc<Semaphore>, command: Command) -> Result<(), BufferError> {
         let place = places.clone().acquire_owned().await.map_err(|_| BufferError::Stopped)?;
-        self.commands.send(Waiting { command, _place: place }).map_err(|_| BufferError::Stopped)
+        self.commands.send(Waiting { command, place }).map_err(|_| BufferError::Stopped)
     }
 }
 

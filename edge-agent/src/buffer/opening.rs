@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use process::clock::Clock;
-use protocol::id::Instance;
+use process::clock::{Clock, Moment};
+use protocol::id::{Instance, Seq};
 use rusqlite::{Connection, params};
 
 use super::configuration::BufferSection;
+use super::fault::Fault;
 use super::lock::Lock;
-use super::log::{Log, begin};
+use super::log::{Log, Mark, begin, damaged};
+use super::rescue::{self, RescueError};
 use super::schema::{self, SCHEMA_VERSION};
 use crate::status::Subject;
 
@@ -39,7 +41,7 @@ pub struct Opened {
 
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("cannot use {path}: {source}; the agent needs a data directory that it may write to")]
+    #[error("cannot use {path}: {source}; the agent needs a data directory that it may write to", path = path.display())]
     DataDirectory { path: PathBuf, source: std::io::Error },
     #[error(
         "{data_dir} is in use by {holder}: two agents must not share a data directory; stop the other one or give this one \
@@ -55,8 +57,17 @@ pub enum OpenError {
     Newer { path: PathBuf, found: i32 },
     #[error("cannot open the log {path}: {source}", path = path.display())]
     Sqlite { path: PathBuf, source: rusqlite::Error },
+    #[error("the log is damaged, and cannot be set aside: {0}")]
+    Rescue(#[from] RescueError),
     #[error("cannot start the log's thread: {0}")]
     Thread(std::io::Error),
+}
+
+impl OpenError {
+    /// Whether the file has to be set aside.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, OpenError::Sqlite { source, .. } if Fault::of(source) == Fault::Damaged)
+    }
 }
 
 /// The log's file in a data directory.
@@ -82,16 +93,55 @@ pub(super) fn open(opening: &Opening<'_>) -> Result<Ready, OpenError> {
     let at = |source| OpenError::DataDirectory { path: opening.data_dir.to_owned(), source };
     std::fs::create_dir_all(opening.data_dir).map_err(at)?;
     let lock = Lock::take(opening.data_dir)?;
-    let path = log_file(opening.data_dir);
-    let failed = |source| OpenError::Sqlite { path: path.clone(), source };
-    let mut connection = schema::connect(&path).map_err(failed)?;
-    if let Err(found) = schema::prepare(&mut connection).map_err(failed)? {
-        return Err(OpenError::Newer { path, found });
-    }
+    let file = log_file(opening.data_dir);
+    rescue::finish(&file).map_err(at)?;
+    let failed = |source| OpenError::Sqlite { path: file.clone(), source };
+    let (connection, set_aside) = match connect_and_check(&file) {
+        Err(error) if Fault::of(&error) == Fault::Damaged => {
+            let aside = rescue::rescue(&file, None, opening.clock.now())?;
+            (connect_and_check(&file).map_err(failed)?, Some(aside))
+        }
+        other => (other.map_err(failed)?, None),
+    };
+    let connection = connection.map_err(|found| OpenError::Newer { path: file.clone(), found })?;
     let (starts, boot) = count_start(&connection, opening.boot_id.as_deref()).map_err(failed)?;
     let log = Log::load(connection).map_err(failed)?;
     let instance = Instance { starts, id: opening.instance_id };
-    Ok(Ready { log, lock, opened: Opened { instance, boot, set_aside: None } })
+    Ok(Ready { log, lock, opened: Opened { instance, boot, set_aside } })
+}
+
+/// Opens the file again after a fault, in the same process. Answers the log and what was its newest event before anything
+/// was added to it; `known` is where it stood.
+pub(super) fn reopen(file: &Path, known: Mark, fault: Fault, now: Moment) -> Result<(Log, Seq), OpenError> {
+    let failed = |source| OpenError::Sqlite { path: file.to_owned(), source };
+    if fault == Fault::Damaged {
+        rescue::rescue(file, Some(known), now)?;
+        let connection = connect_and_check(file).map_err(failed)?;
+        let connection = connection.map_err(|found| OpenError::Newer { path: file.to_owned(), found })?;
+        return Ok((Log::load(connection).map_err(failed)?, known.newest));
+    }
+    let connection = schema::connect(file).map_err(failed)?;
+    let version = schema::version(&connection).map_err(failed)?;
+    if version != SCHEMA_VERSION {
+        return Err(failed(damaged(format!("layout {version} where {SCHEMA_VERSION} was"))));
+    }
+    let log = Log::load(connection).map_err(failed)?;
+    // After a failed sync nothing in memory is proof of what is on the disk: only what is written and synced anew is.
+    log.checkpoint().map_err(failed)?;
+    let newest = log.mark.newest;
+    Ok((log, newest))
+}
+
+fn connect_and_check(file: &Path) -> rusqlite::Result<Result<Connection, i32>> {
+    let mut connection = schema::connect(file)?;
+    if let Err(found) = schema::prepare(&mut connection)? {
+        return Ok(Err(found));
+    }
+    let finding: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if finding != "ok" {
+        return Err(damaged(finding));
+    }
+    Ok(Ok(connection))
 }
 
 /// Counts this start and, if it is the first one in a boot, the boot. Durable when it returns: a copy of the directory

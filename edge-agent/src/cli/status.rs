@@ -114,10 +114,9 @@ fn text(report: &Report) -> String {
         let _ = writeln!(out, "\n{:<24} {:<12} {:>12} {:>8}  last reading", "machine", "state", "good", "scrap");
     }
     for machine in &report.machines {
-        let live = &machine.live;
-        let last = live.last_reading_at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", ago(at.0)));
-        let (name, state) = (machine.name.as_str(), live.state.as_str());
-        let _ = writeln!(out, "{name:<24} {state:<12} {:>12} {:>8}  {last}", live.good, live.scrap);
+        let last = machine.last_reading_at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", ago(at.0)));
+        let (name, state) = (machine.name.as_str(), machine.state.as_str());
+        let _ = writeln!(out, "{name:<24} {state:<12} {:>12} {:>8}  {last}", machine.good, machine.scrap);
     }
     let _ = writeln!(out, "\n{:<32} {:<10} {:<9} {:>7}  reason", "part", "kind", "health", "since");
     for it in &report.conditions {

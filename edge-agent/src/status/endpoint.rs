@@ -22,6 +22,8 @@ use super::{StatusBoard, Subject, metrics};
 use crate::buffer::Buffer;
 use crate::clock::ClockTrust;
 use crate::identity::Identity;
+use crate::signals::LiveView;
+use crate::uplink::View;
 
 /// Pause before a taken port is tried again.
 const RETRY: Duration = Duration::from_secs(15);
@@ -37,6 +39,8 @@ pub struct Served {
     pub trust: ClockTrust,
     pub board: StatusBoard,
     pub buffer: Buffer,
+    pub live: LiveView,
+    pub central: View,
 }
 
 /// Serves until stopped.
@@ -111,6 +115,8 @@ impl Served {
 
     async fn report(&self) -> Report {
         let now = self.clock.now();
+        let log = self.log().await;
+        let central = self.central.borrow().clone();
         Report {
             agent: self.identity.agent,
             name: self.identity.name.clone(),
@@ -118,10 +124,10 @@ impl Served {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
             now: now.wall,
-            central: super::report::CentralReport::starting(&self.identity.address),
-            log: self.log().await,
+            central,
+            log,
             clock: ClockReport { offset_us: self.trust.offset_us(now), quality: self.trust.judge(now).1 },
-            machines: Vec::new(),
+            machines: self.live.snapshot().into_iter().map(Into::into).collect(),
             conditions: self.board.snapshot().into_iter().map(Into::into).collect(),
         }
     }

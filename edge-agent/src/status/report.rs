@@ -1,9 +1,12 @@
 //! What `/status` says, and `edge-agent status` prints: one shape, written and read here.
 
-use protocol::batch::{Health, LiveMachine};
+use protocol::batch::Health;
+use protocol::event::MachineState;
 use protocol::id::{AgentId, Name};
 use protocol::time::UtcMicros;
 use serde::{Deserialize, Serialize};
+
+use crate::signals::Live;
 
 /// How things stand in one agent. Times are microseconds since 1970 in UTC.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,12 +100,26 @@ pub struct ClockReport {
     pub quality: protocol::time::ClockQuality,
 }
 
-/// [`LiveMachine`] by name.
+/// What a machine is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MachineReport {
     pub name: Name,
-    #[serde(flatten)]
-    pub live: LiveMachine,
+    pub state: MachineState,
+    pub state_since: UtcMicros,
+    /// Pieces since the agent's log began.
+    pub good: i64,
+    pub scrap: i64,
+    pub rework: i64,
+    pub stops: u64,
+    /// When anything was last read from it; none when never.
+    pub last_reading_at: Option<UtcMicros>,
+}
+
+impl From<Live> for MachineReport {
+    fn from(live: Live) -> MachineReport {
+        let Live { machine, state, state_since, good, scrap, rework, stops, last_reading_at } = live;
+        MachineReport { name: machine, state, state_since, good, scrap, rework, stops, last_reading_at }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -199,8 +199,25 @@ impl Link {
         Ok(())
     }
 
+    #[must_use]
+    pub fn response_deadline(&self) -> Duration {
+        self.deadlines.response
+    }
+
     /// Sends one request and waits for all of its answer.
     pub async fn post(&mut self, path: &str, content_type: &'static str, body: Bytes) -> Result<Answer, LinkError> {
+        self.post_within(self.deadlines.response, path, content_type, body).await
+    }
+
+    /// The same, with a deadline of its own.
+    pub async fn post_within(
+        &mut self,
+        within: Duration,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<Answer, LinkError> {
+        let within = within.min(self.deadlines.response);
         self.connect().await?;
         let Some(mut connection) = self.connection.take() else {
             return Err(self.cut("the connection is gone"));
@@ -214,7 +231,6 @@ impl Link {
             .header(CONTENT_LENGTH, body.len())
             .body(Full::new(body))
             .map_err(|error| self.cut(error))?;
-        let within = self.deadlines.response;
         let answer = match tokio::time::timeout(within, exchange(&mut connection.requests, request)).await {
             Ok(answered) => answered.map_err(|error| self.cut(error))?,
             Err(_) => return Err(LinkError::ResponseTimeout { address: self.address.clone(), within }),
