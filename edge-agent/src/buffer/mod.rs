@@ -28,6 +28,7 @@ mod lock;
 mod log;
 mod opening;
 mod policy;
+pub mod reader;
 mod rescue;
 mod schema;
 mod thread;

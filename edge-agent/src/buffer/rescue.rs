@@ -310,7 +310,7 @@ fn readable_run(old: Option<&Connection>, next: u64, newest: u64) -> Vec<(u64, O
 }
 
 /// The first number above `unreadable` whose row can be read; `newest + 1` when there is none.
-fn next_readable(old: &Connection, unreadable: u64, newest: u64) -> u64 {
+pub(super) fn next_readable(old: &Connection, unreadable: u64, newest: u64) -> u64 {
     let readable = |seq: u64| {
         let found = old
             .prepare_cached("SELECT body FROM events WHERE seq = ?1")
@@ -336,7 +336,7 @@ fn next_readable(old: &Connection, unreadable: u64, newest: u64) -> u64 {
     high
 }
 
-fn newest_readable(old: &Connection, acknowledged: u64) -> Option<u64> {
+pub(super) fn newest_readable(old: &Connection, acknowledged: u64) -> Option<u64> {
     let last = |sql: &str| old.query_row(sql, [acknowledged.cast_signed()], |row| unsigned(row, 0)).ok();
     if let Some(last) = last("SELECT seq FROM events WHERE seq > ?1 ORDER BY seq DESC LIMIT 1") {
         return Some(last);
