@@ -80,7 +80,9 @@ impl LogReader {
             // A medium that cannot be written has no room for the shared memory of a write-ahead log.
             Err(error) => match open_frozen(&file) {
                 Ok(connection) => {
-                    problems.push(format!("read without its write-ahead log, so the newest events may be missing: {error}"));
+                    problems.push(format!(
+                        "read without its write-ahead log, so the newest events may be missing: {error}"
+                    ));
                     connection
                 }
                 Err(_) => return Err(error),
@@ -122,12 +124,7 @@ impl LogReader {
     }
 
     /// Hands events of `from ..= to` to `take`, oldest first, until it answers `false`. Answers what could not be read.
-    pub fn each(
-        &self,
-        from: Seq,
-        to: Seq,
-        mut take: impl FnMut(StoredEvent) -> bool,
-    ) -> rusqlite::Result<Vec<String>> {
+    pub fn each(&self, from: Seq, to: Seq, mut take: impl FnMut(StoredEvent) -> bool) -> rusqlite::Result<Vec<String>> {
         let mut problems = Vec::new();
         let newest = rescue::newest_readable(&self.connection, 0).unwrap_or(0).min(to.0);
         let mut next = from.0.max(1);

@@ -276,3 +276,101 @@ fn rfc3339(at: UtcMicros) -> String {
         None => format!("{} us", at.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use process::clock::{Clock, ManualClock};
+    use protocol::event::{EventKind, MachineState, StateChange};
+    use protocol::id::Name;
+    use protocol::time::{ClockQuality, Monotonic};
+
+    use super::*;
+    use crate::buffer::configuration::BufferSection;
+    use crate::buffer::{Append, Buffer, Opening, PendingEvent};
+    use crate::reading::OriginName;
+    use crate::status::StatusBoard;
+
+    /// A log of three states at 06:00:00, 06:00:01 and 06:00:02, still open.
+    async fn log(data_dir: &std::path::Path) -> Buffer {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let status = StatusBoard::new(clock.clone()).subject("buffer", "buffer");
+        let section = BufferSection::default();
+        let opening = Opening { data_dir, section: &section, clock, boot_id: None, instance_id: 1, status };
+        let (buffer, _) = Buffer::open(opening).unwrap();
+        let states = [MachineState::Running, MachineState::Stopped, MachineState::Running];
+        let events = states.into_iter().enumerate().map(|(at, state)| PendingEvent {
+            origin: OriginName::machine(Name::new("press-1").unwrap()),
+            at: UtcMicros(1_772_344_800_000_000 + at as i64 * 1_000_000),
+            clock: ClockQuality::Synchronized,
+            monotonic: Monotonic { boot: 1, us: at as u64 },
+            kind: EventKind::State(StateChange { state, source_code: None, reason: Some("a, \"b\"".to_owned()) }),
+        });
+        buffer.append(Append { events: events.collect(), ..Append::default() }).await.unwrap();
+        buffer
+    }
+
+    fn exported(dir: &std::path::Path, format: Format, from: Option<&str>, to: Option<&str>) -> String {
+        let arguments = LogArguments { path: Some(dir.to_owned()), config: None };
+        let bound = |text: Option<&str>| text.map(|text| text.parse().unwrap());
+        let mut out = Vec::new();
+        assert!(export(&arguments, format, bound(from), bound(to), &mut out).unwrap().is_empty());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[tokio::test]
+    async fn events_are_exported_as_json_lines_and_csv_while_the_log_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let _buffer = log(dir.path()).await;
+        let lines = exported(dir.path(), Format::Json, None, None);
+        let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        assert_eq!(
+            first,
+            serde_json::json!({
+                "seq": 1, "at": "2026-03-01T06:00:00.000000Z", "clock": "synchronized", "boot": 1, "monotonic_us": 0,
+                "origin": "press-1", "kind": "state",
+                "body": {"state": "running", "source_code": null, "reason": "a, \"b\""},
+            })
+        );
+        let text = exported(dir.path(), Format::Csv, None, None);
+        let mut rows = csv::Reader::from_reader(text.as_bytes());
+        let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 3);
+        let body: serde_json::Value = serde_json::from_str(&rows[1][5]).unwrap();
+        assert_eq!((&rows[1][0], &rows[1][4], &body["state"]), ("2", "state", &serde_json::json!("stopped")));
+    }
+
+    #[tokio::test]
+    async fn an_export_is_bounded_by_sequence_or_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let _buffer = log(dir.path()).await;
+        let seqs = |from, to| -> Vec<u64> {
+            let lines = exported(dir.path(), Format::Json, from, to);
+            let parse = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64().unwrap();
+            lines.lines().map(parse).collect()
+        };
+        assert_eq!(seqs(Some("2"), None), [2, 3]);
+        assert_eq!(seqs(None, Some("2")), [1, 2]);
+        assert_eq!(seqs(Some("2026-03-01T06:00:01Z"), None), [2, 3]);
+        assert_eq!(seqs(None, Some("2026-03-01T07:00:00+01:00")), [1]);
+        assert!("yesterday".parse::<Bound>().unwrap_err().contains("expected a sequence number"));
+    }
+
+    #[tokio::test]
+    async fn inspect_tells_in_words_and_in_json() {
+        let dir = tempfile::tempdir().unwrap();
+        let _buffer = log(dir.path()).await;
+        let arguments = LogArguments { path: Some(dir.path().to_owned()), config: None };
+        let mut text = Vec::new();
+        assert!(inspect(&arguments, false, &mut text).unwrap().is_empty());
+        let text = String::from_utf8(text).unwrap();
+        for expected in ["waiting       3 events", "3 state", "1 machine press-1", "2026-03-01T06:00:02.000000Z"] {
+            assert!(text.contains(expected), "{expected} in\n{text}");
+        }
+        let mut json = Vec::new();
+        inspect(&arguments, true, &mut json).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!((&json["newest"], &json["events"]["state"]), (&serde_json::json!(3), &serde_json::json!(3)));
+    }
+}

@@ -19,6 +19,7 @@ mod faults;
 mod full;
 mod killed;
 mod model;
+mod reader;
 
 pub(super) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
