@@ -346,6 +346,14 @@ impl Log {
         Ok(true)
     }
 
+    /// Folds in what can be without waiting, so that the next commit writes over the write-ahead log where it is long
+    /// already. Failing leaves all as it was.
+    pub(super) fn reuse_write_ahead_log(&self) {
+        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "no checkpoint");
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn forget_loss(&mut self) {
         self.mark.loss = Loss::default();
