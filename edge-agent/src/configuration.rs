@@ -38,7 +38,7 @@ pub struct Configuration {
     pub scanner: Vec<ScannerSection>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentSection {
     /// Where the agent keeps its key, its log and nothing else.

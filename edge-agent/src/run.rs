@@ -15,15 +15,17 @@ use anyhow::{Context as _, bail};
 use process::clock::{Clock, SystemClock};
 use process::lifecycle::Lifecycle;
 use protocol::time::UtcMicros;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffer::{Buffer, Opened, Opening, system_boot_id};
-use crate::capture::{CaptureSender, Submission};
+use crate::capture::{self, CaptureSender, Surroundings};
 use crate::clock::ClockTrust;
 use crate::configuration::Configuration;
 use crate::identity::Identity;
 use crate::signals::LiveView;
+use crate::signals::configuration::MachineSection;
 use crate::sources::SourceContext;
 use crate::status::endpoint::{self, Served};
 use crate::status::{StatusBoard, Subject};
@@ -33,7 +35,7 @@ mod reload;
 mod sources;
 
 use reload::Reloading;
-use sources::RunningSources;
+use sources::{House, RunningSources};
 
 /// How long sources have to let go of their connections.
 const SOURCES_STOP: Duration = Duration::from_secs(5);
@@ -93,55 +95,83 @@ impl Agent {
 impl Agent {
     async fn live(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
         let stopping = lifecycle.stopping();
-        let (capture, submissions) = CaptureSender::channel();
-        let capturing = tokio::spawn(drop_submissions(submissions));
-        let mut sources = RunningSources::new(
-            SourceContext {
-                capture: capture.clone(),
-                status: self.board.subject("capture", "capture"),
-                clock: Arc::clone(&self.clock),
-                stopping: CancellationToken::new(),
-            },
-            self.board.clone(),
-        );
+        let (machines, machines_changed) = watch::channel(Arc::from(self.configuration.machines.as_slice()));
+        let (submitting, submissions) = CaptureSender::channel();
+        let mut capturing = tokio::spawn(capture::run(submissions, self.capture(machines_changed)));
+        let mut sources = self.sources(submitting);
         sources.follow(&self.configuration).await;
         let uplink_stopping = CancellationToken::new();
         let (view, uplink) = self.uplink().start(uplink_stopping.clone())?;
         let mut uplink = tokio::spawn(uplink);
         let page = self.serve_status(view, &stopping);
-        let reloading = Reloading::new(self.file.clone(), self.board.subject("configuration", "configuration"));
+
         let failed = tokio::select! {
-            failed = self.until_stopped(&lifecycle, reloading, &mut sources) => failed,
+            () = self.follow_configuration(&lifecycle, &machines, &mut sources) => Ok(()),
+            ended = &mut capturing => ended_early("capture", ended.map(|ended| ended.map_err(Into::into))),
             ended = &mut uplink => ended_early("the uplink", ended),
         };
 
         sources.stop_all(SOURCES_STOP).await;
-        drop((sources, capture));
-        capturing.await.context("capture")?;
-        uplink_stopping.cancel();
-        if !uplink.is_finished() {
-            uplink.await.context("uplink")??;
+        drop(sources);
+        if failed.is_ok() {
+            capturing.await.context("capture")?.context("capture")?;
+            uplink_stopping.cancel();
+            uplink.await.context("the uplink")?.context("the uplink")?;
         }
-        let _ = page.await;
         self.buffer.close().await;
+        page.abort();
         failed
     }
 
-    async fn until_stopped(
+    /// Until the process is to stop.
+    async fn follow_configuration(
         &self,
         lifecycle: &Lifecycle,
-        mut reloading: Reloading,
+        machines: &watch::Sender<Arc<[MachineSection]>>,
         sources: &mut RunningSources,
-    ) -> anyhow::Result<()> {
+    ) {
         let stopping = lifecycle.stopping();
         let mut asked = lifecycle.reload();
+        let mut reloading = Reloading::new(self.file.clone(), self.board.subject("configuration", "configuration"));
         loop {
             let configuration = tokio::select! {
-                () = stopping.cancelled() => return Ok(()),
+                () = stopping.cancelled() => return,
                 configuration = reloading.next(&mut asked, &self.configuration) => configuration,
             };
+            // Machines first: a source that starts finds its signals known.
+            machines.send_if_modified(|machines| {
+                let changed = **machines != *configuration.machines;
+                *machines = Arc::from(configuration.machines.as_slice());
+                changed
+            });
             sources.follow(&configuration).await;
         }
+    }
+
+    fn capture(&self, machines: watch::Receiver<Arc<[MachineSection]>>) -> Surroundings {
+        Surroundings {
+            buffer: self.buffer.clone(),
+            clock: Arc::clone(&self.clock),
+            trust: self.trust.clone(),
+            status: self.board.subject("capture", "capture"),
+            live: self.live.clone(),
+            machines,
+        }
+    }
+
+    fn sources(&self, capture: CaptureSender) -> RunningSources {
+        let context = SourceContext {
+            capture,
+            status: self.board.subject("capture", "capture"),
+            clock: Arc::clone(&self.clock),
+            stopping: CancellationToken::new(),
+        };
+        let house = House {
+            buffer: self.buffer.clone(),
+            data_dir: self.configuration.agent.data_dir.clone(),
+            station: self.configuration.agent.station.clone(),
+        };
+        RunningSources::new(context, house, self.board.clone())
     }
 
     fn uplink(&self) -> Uplink {
@@ -173,11 +203,6 @@ impl Agent {
         let subject: Subject = self.board.subject("status", "status");
         tokio::spawn(endpoint::serve(self.configuration.status.listen, served, subject, stopping.clone()))
     }
-}
-
-/// Stands in until capture is there.
-async fn drop_submissions(mut submissions: tokio::sync::mpsc::Receiver<Submission>) {
-    while submissions.recv().await.is_some() {}
 }
 
 fn ended_early(what: &str, ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! Scanners over real sockets and a real pseudo-terminal: what they send becomes scans, and they hear "stored" only after
 //! the commit.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,6 +6,19 @@
 //! - **Order**: events are numbered in the order of appends, without holes.
 //! - **Why a retry is safe**: an append is all or nothing, and is answered only after its commit has returned
 //!   (WAL, `synchronous=FULL`). Appends that arrive while a commit runs form the next one.
+//!
+//! | what happens | what the log does | status |
+//! |---|---|---|
+//! | it fills | measurements are thinned, then dropped, with a gap; counts and entries are stored beyond the limit | degraded, down at the limit |
+//! | disk full | appends wait and are tried again; reads and acknowledgements go on | down |
+//! | disk read-only | the file is opened anew until it can be written | down |
+//! | a write or sync fails | the file is opened anew, checkpointed and synced; it decides whether the commit is in it | down until then |
+//! | the file is damaged | it is set aside and what it still tells goes on, with a gap: [`rescue`] | down until then |
+//!
+//! # Layout
+//! [`opening`] and [`lock`]: from a directory to a log · [`schema`]: the file's layout and settings · [`log`]: statements ·
+//! [`thread`]: the owner · [`upkeep`]: its longer work · [`policy`]: what gives way · [`fault`], [`rescue`]: failing disks ·
+//! [`reader`]: a look from outside
 
 use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
@@ -28,6 +41,7 @@ mod lock;
 mod log;
 mod opening;
 mod policy;
+pub mod reader;
 mod rescue;
 mod schema;
 mod thread;

@@ -26,6 +26,8 @@ use super::schema;
 
 /// Events copied per transaction.
 const CHUNK: usize = 10_000;
+/// Damaged files kept. A disk that damages file after file must not be filled with them.
+const SET_ASIDE_MAX: usize = 8;
 
 /// The marks of the damaged file, where they could be read.
 #[derive(Debug, Clone)]
@@ -41,6 +43,9 @@ struct Marks {
 
 /// Sets a damaged file aside. `known` is where the log stood, when it was this process that used it.
 pub(super) fn rescue(file: &Path, known: Option<Mark>, now: Moment) -> Result<PathBuf, RescueError> {
+    if count_set_aside(file)? >= SET_ASIDE_MAX {
+        return Err(RescueError::TooMany { directory: file.parent().unwrap_or(file).to_owned() });
+    }
     let fresh = beside(file, "rescue");
     remove_log(&fresh)?;
     let lost = build(file, &fresh, known, now)?;
@@ -57,6 +62,11 @@ pub enum RescueError {
     Sqlite(#[from] rusqlite::Error),
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    #[error(
+        "{SET_ASIDE_MAX} damaged logs lie in {directory} already: check the disk, then move the files agent.db.corrupt-* away",
+        directory = directory.display()
+    )]
+    TooMany { directory: PathBuf },
 }
 
 /// Puts a finished new log in the place of one that was set aside.
@@ -196,9 +206,9 @@ fn copy_states(old: &Connection, new: &Connection) {
     let tables = [
         ("SELECT key, state FROM states", "INSERT OR REPLACE INTO states VALUES (?1, ?2)", 2),
         (
-            "SELECT source, key, digest, place FROM receipts",
-            "INSERT OR REPLACE INTO receipts VALUES (?1, ?2, ?3, ?4)",
-            4,
+            "SELECT source, key, serial, digest, place FROM receipts",
+            "INSERT OR REPLACE INTO receipts VALUES (?1, ?2, ?3, ?4, ?5)",
+            5,
         ),
         ("SELECT one, revision, json FROM master_data", "INSERT OR REPLACE INTO master_data VALUES (?1, ?2, ?3)", 3),
     ];
@@ -310,7 +320,7 @@ fn readable_run(old: Option<&Connection>, next: u64, newest: u64) -> Vec<(u64, O
 }
 
 /// The first number above `unreadable` whose row can be read; `newest + 1` when there is none.
-fn next_readable(old: &Connection, unreadable: u64, newest: u64) -> u64 {
+pub(super) fn next_readable(old: &Connection, unreadable: u64, newest: u64) -> u64 {
     let readable = |seq: u64| {
         let found = old
             .prepare_cached("SELECT body FROM events WHERE seq = ?1")
@@ -336,7 +346,7 @@ fn next_readable(old: &Connection, unreadable: u64, newest: u64) -> u64 {
     high
 }
 
-fn newest_readable(old: &Connection, acknowledged: u64) -> Option<u64> {
+pub(super) fn newest_readable(old: &Connection, acknowledged: u64) -> Option<u64> {
     let last = |sql: &str| old.query_row(sql, [acknowledged.cast_signed()], |row| unsigned(row, 0)).ok();
     if let Some(last) = last("SELECT seq FROM events WHERE seq > ?1 ORDER BY seq DESC LIMIT 1") {
         return Some(last);
@@ -370,6 +380,18 @@ fn free_name(file: &Path, now: UtcMicros) -> PathBuf {
     let time = chrono::DateTime::from_timestamp_micros(now.0).unwrap_or_default().format("%Y%m%dT%H%M%SZ");
     let names = std::iter::once(format!("corrupt-{time}")).chain((2..).map(|n| format!("corrupt-{time}-{n}")));
     names.map(|name| beside(file, &name)).find(|path| !path.exists()).unwrap_or_else(|| beside(file, "corrupt"))
+}
+
+fn count_set_aside(file: &Path) -> std::io::Result<usize> {
+    let prefix = beside(file, "corrupt-");
+    let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
+    let mut count = 0;
+    for entry in std::fs::read_dir(file.parent().unwrap_or(Path::new(".")))? {
+        let name = entry?.file_name();
+        let name = name.as_encoded_bytes();
+        count += usize::from(name.starts_with(prefix) && !name.ends_with(b"-wal"));
+    }
+    Ok(count)
 }
 
 /// The file first: once it is gone from its place, [`finish`] knows that the new one is complete.

@@ -310,6 +310,9 @@ impl Owner {
             if fault == Fault::Full {
                 // Old measurements make room for what is dearer.
                 self.policy.fill = self.policy.fill.max(Fill::Refusing);
+                if let Some(log) = &self.log {
+                    log.reuse_write_ahead_log();
+                }
             }
             self.broke(fault);
         } else if count > 1 {

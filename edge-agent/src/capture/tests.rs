@@ -160,7 +160,7 @@ async fn submissions_keep_their_order_and_all_are_stored_when_capture_ends() {
 async fn receipts_and_positions_are_stored_with_their_readings() {
     let dir = tempfile::tempdir().unwrap();
     let agent = Agent::start(dir.path());
-    let receipt = Receipt { source: Name::new("broker").unwrap(), key: 7, digest: [3; 16] };
+    let receipt = Receipt { source: Name::new("broker").unwrap(), key: 7, serial: 1, digest: [3; 16] };
     agent.capture.store(vec![agent.reading("c", Value::Integer(1))], Some(receipt.clone())).await.unwrap();
     for position in [b"1".to_vec(), b"2".to_vec()] {
         let items = vec![agent.reading("c", Value::Integer(2))];

@@ -16,6 +16,7 @@ use process::configuration;
 
 use crate::configuration::Configuration;
 
+pub mod buffer;
 mod check;
 mod enroll;
 mod run;
@@ -43,6 +44,8 @@ enum Command {
     Check(check::Arguments),
     Enroll(enroll::Arguments),
     Status(status::Arguments),
+    /// Show and export what the log holds, also while the agent runs
+    Buffer(buffer::BufferArguments),
 }
 
 /// Every subcommand that reads the configuration takes it the same way.
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => arguments.execute(),
         Command::Enroll(arguments) => arguments.execute(),
         Command::Status(arguments) => arguments.execute(),
+        Command::Buffer(arguments) => Ok(buffer::run(arguments)),
     };
     done.unwrap_or_else(|error| {
         eprintln!("edge-agent: {error:#}");

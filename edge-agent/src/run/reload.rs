@@ -82,8 +82,8 @@ async fn stamp(file: &Path) -> Option<Stamp> {
 /// Sections that differ and cannot change in a running agent.
 fn fixed_sections(old: &Configuration, new: &Configuration) -> Vec<&'static str> {
     let same = [
-        ("[agent]", format!("{:?}", old.agent) == format!("{:?}", new.agent)),
-        ("[buffer]", format!("{:?}", old.buffer) == format!("{:?}", new.buffer)),
+        ("[agent]", old.agent == new.agent),
+        ("[buffer]", old.buffer == new.buffer),
         ("[uplink]", old.uplink == new.uplink),
         ("[status]", old.status == new.status),
     ];

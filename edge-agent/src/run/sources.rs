@@ -4,6 +4,7 @@
 //! a fault in one must not cost the data of the others.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use protocol::batch::Health;
@@ -11,11 +12,13 @@ use protocol::id::Name;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::buffer::Buffer;
 use crate::configuration::Configuration;
 use crate::sources::SourceContext;
 use crate::sources::modbus::configuration::ModbusSection;
 use crate::sources::mqtt::configuration::MqttSection;
 use crate::sources::scanner::configuration::ScannerSection;
+use crate::sources::{mqtt, scanner};
 use crate::status::{StatusBoard, Subject};
 
 /// Pause before a source that ended by itself is started again.
@@ -23,7 +26,7 @@ const RESTART: Duration = Duration::from_secs(10);
 /// How long a source that is taken out of the configuration has to let go.
 const STOP: Duration = Duration::from_secs(5);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum Section {
     Modbus(ModbusSection),
     Mqtt(MqttSection),
@@ -55,16 +58,30 @@ impl Section {
     }
 
     /// Runs until stopped.
-    async fn run(self, context: SourceContext) {
+    async fn run(self, context: SourceContext, house: House) -> anyhow::Result<()> {
         match self {
-            Section::Modbus(_) | Section::Mqtt(_) | Section::Scanner(_) => context.stopping.cancelled().await,
+            Section::Modbus(_) => {
+                context.stopping.cancelled().await;
+                Ok(())
+            }
+            Section::Mqtt(section) => mqtt::run(section, context, house.buffer, house.data_dir).await,
+            Section::Scanner(section) => scanner::run(section, house.station, context).await,
         }
     }
+}
+
+/// What some kinds of sources need beside their context.
+#[derive(Debug, Clone)]
+pub(super) struct House {
+    pub(super) buffer: Buffer,
+    pub(super) data_dir: PathBuf,
+    pub(super) station: Name,
 }
 
 pub(super) struct RunningSources {
     /// What every source gets, with a status and a token of its own.
     context: SourceContext,
+    house: House,
     board: StatusBoard,
     running: BTreeMap<Name, Running>,
 }
@@ -77,8 +94,8 @@ struct Running {
 }
 
 impl RunningSources {
-    pub(super) fn new(context: SourceContext, board: StatusBoard) -> RunningSources {
-        RunningSources { context, board, running: BTreeMap::new() }
+    pub(super) fn new(context: SourceContext, house: House, board: StatusBoard) -> RunningSources {
+        RunningSources { context, house, board, running: BTreeMap::new() }
     }
 
     /// Stops what is gone or different, then starts what is new or different.
@@ -88,7 +105,7 @@ impl RunningSources {
         self.running = std::mem::take(&mut self.running)
             .into_iter()
             .filter_map(|(name, running)| match wanted.get(&name) {
-                Some(section) if same(section, &running.section) => {
+                Some(section) if *section == running.section => {
                     wanted.remove(&name);
                     Some((name, running))
                 }
@@ -113,13 +130,9 @@ impl RunningSources {
         let status = self.board.subject(section.name(), section.kind());
         let stopping = self.context.stopping.child_token();
         let context = SourceContext { status: status.clone(), stopping: stopping.clone(), ..self.context.clone() };
-        let task = tokio::spawn(keep_running(section.clone(), context));
+        let task = tokio::spawn(keep_running(section.clone(), context, self.house.clone()));
         Running { section, status, stopping, task }
     }
-}
-
-fn same(one: &Section, other: &Section) -> bool {
-    format!("{one:?}") == format!("{other:?}")
 }
 
 /// All at once, so that one that hangs does not delay the rest.
@@ -138,13 +151,17 @@ async fn stop(running: impl IntoIterator<Item = Running>, within: Duration) {
     }
 }
 
-async fn keep_running(section: Section, context: SourceContext) {
+async fn keep_running(section: Section, context: SourceContext, house: House) {
     while !context.stopping.is_cancelled() {
-        let ended = tokio::spawn(section.clone().run(context.clone())).await;
+        let ended = tokio::spawn(section.clone().run(context.clone(), house.clone())).await;
         if context.stopping.is_cancelled() {
             return;
         }
-        let why = ended.err().map_or_else(|| "ended by itself".to_owned(), |panic| panic.to_string());
+        let why = match ended {
+            Ok(Ok(())) => "ended by itself".to_owned(),
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(panic) => panic.to_string(),
+        };
         context.status.count("restarts", 1);
         context.status.set(Health::Down, format!("{why}: starting again in {} s", RESTART.as_secs()));
         tokio::select! {

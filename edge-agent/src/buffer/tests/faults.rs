@@ -272,3 +272,16 @@ async fn a_crash_between_setting_aside_and_the_new_file_loses_neither() {
     assert_eq!(opened.instance.starts, 2);
     assert_eq!(buffer.position().await.unwrap().newest, Seq(5_000));
 }
+
+#[tokio::test]
+async fn damaged_files_do_not_pile_up_without_end() {
+    let bench = Bench::new();
+    for round in 0..9 {
+        let (buffer, opened) = bench.open();
+        assert_eq!(opened.set_aside.is_some(), round > 0);
+        buffer.close().await;
+        overwrite(&bench.file(), 0, 4096);
+    }
+    let error = bench.try_open_at(bench.dir.path(), "boot-a").unwrap_err().to_string();
+    assert!(error.contains("8 damaged logs lie in"), "{error}");
+}

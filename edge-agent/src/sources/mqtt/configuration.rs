@@ -12,7 +12,7 @@ use super::topic::{filter_problem, overlap};
 use crate::configuration::SignalReference;
 
 /// One connection to one broker.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MqttSection {
     pub name: Name,
@@ -80,7 +80,7 @@ pub enum Version {
     V5,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSection {
     /// Certificates (PEM) of the authority that signed the broker's, or the broker's own.
@@ -93,7 +93,7 @@ pub struct TlsSection {
 }
 
 /// Not shown in logs.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 
@@ -104,7 +104,7 @@ impl fmt::Debug for Secret {
 }
 
 /// What the payloads under a topic filter mean.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopicSection {
     pub filter: String,
@@ -142,7 +142,7 @@ pub enum Format {
     Availability,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopicSignal {
     pub machine: Option<Name>,
@@ -208,7 +208,7 @@ impl TryFrom<String> for TimeZone {
 }
 
 /// A Sparkplug B edge node, and what its metrics feed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SparkplugSection {
     pub group: String,
@@ -217,7 +217,7 @@ pub struct SparkplugSection {
     pub metrics: Vec<SparkplugMetric>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SparkplugMetric {
     /// None: a metric of the node itself.

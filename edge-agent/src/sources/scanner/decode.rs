@@ -100,7 +100,10 @@ mod tests {
     fn codes_and_what_is_made_of_them() {
         use Gs1Reading::{Always, Auto, Never};
         let gtin = "(01)09521234543213";
-        let table: &[(&[u8], Gs1Reading, Option<&str>, Option<&str>, &str, Option<&str>)] = &[
+        /// What is scanned and how it is to be read; symbology, elements and problem that come out.
+        type Case =
+            (&'static [u8], Gs1Reading, Option<&'static str>, Option<&'static str>, &'static str, Option<&'static str>);
+        let table: &[Case] = &[
             (b"]C10109521234543213", Auto, None, Some("C1"), gtin, None),
             (b"]d20109521234543213", Auto, None, Some("d2"), gtin, None),
             (b"]C00109521234543213", Auto, None, Some("C0"), "", None),
