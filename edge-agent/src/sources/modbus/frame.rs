@@ -216,6 +216,12 @@ pub fn exception_name(code: u8) -> &'static str {
     }
 }
 
+/// 10: the gateway has no path to the unit. 11: the unit did not answer the gateway.
+#[must_use]
+pub fn is_gateway_silence(code: u8) -> bool {
+    matches!(code, 10 | 11)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};

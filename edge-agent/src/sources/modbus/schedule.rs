@@ -181,9 +181,9 @@ mod tests {
         let mut schedule = Schedule::new(&[(0, 100), (0, 1_000)], 1_000, 0, 0);
         schedule.silent(0, 50);
         assert!(matches!(schedule.next(50), Next::Wait { .. }));
-        assert_eq!(schedule.next(5_000), Next::Poll(0));
-        assert_eq!(schedule.answered(0, 5_000), 0);
-        assert_eq!(schedule.next(5_001), Next::Poll(1));
+        assert_eq!(schedule.next(5_000), Next::Poll(1));
+        assert_eq!(schedule.answered(1, 5_000), 0);
+        assert_eq!(schedule.next(5_001), Next::Poll(0));
     }
 
     proptest! {
