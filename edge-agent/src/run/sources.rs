@@ -18,7 +18,7 @@ use crate::sources::SourceContext;
 use crate::sources::modbus::configuration::ModbusSection;
 use crate::sources::mqtt::configuration::MqttSection;
 use crate::sources::scanner::configuration::ScannerSection;
-use crate::sources::{mqtt, scanner};
+use crate::sources::{modbus, mqtt, scanner};
 use crate::status::{StatusBoard, Subject};
 
 /// Pause before a source that ended by itself is started again.
@@ -60,10 +60,7 @@ impl Section {
     /// Runs until stopped.
     async fn run(self, context: SourceContext, house: House) -> anyhow::Result<()> {
         match self {
-            Section::Modbus(_) => {
-                context.stopping.cancelled().await;
-                Ok(())
-            }
+            Section::Modbus(section) => modbus::run(section, context).await,
             Section::Mqtt(section) => mqtt::run(section, context, house.buffer, house.data_dir).await,
             Section::Scanner(section) => scanner::run(section, house.station, context).await,
         }
