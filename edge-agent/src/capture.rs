@@ -122,7 +122,7 @@ type Committing = Pin<Box<dyn Future<Output = Result<Option<Seq>, BufferError>> 
 
 /// Owns the engine. Applies what is submitted in order; what was applied while a commit ran is the next commit.
 #[derive(Debug)]
-struct Capture {
+pub struct Capture {
     surroundings: Surroundings,
     engine: Engine,
     /// State of machines that are not in the engine: what they begin with when a new configuration has them.
@@ -140,40 +140,9 @@ struct Group {
     answers: Vec<oneshot::Sender<()>>,
 }
 
-/// Captures until every [`CaptureSender`] is gone and all that was queued is stored. An error means that the log is gone:
-/// nothing that was not answered is stored.
-pub async fn run(mut receiver: mpsc::Receiver<Submission>, surroundings: Surroundings) -> Result<(), BufferError> {
-    let mut machines = surroundings.machines.clone();
-    let mut capture = Capture::restore(surroundings).await?;
-    let mut committing: Option<(Committing, Group)> = None;
-    let mut waiting = Vec::with_capacity(GROUP_SUBMISSIONS_MAX);
-    let mut tick = tokio::time::interval(TICK);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut open = true;
-    while open || committing.is_some() {
-        tokio::select! {
-            biased;
-            done = committed(&mut committing) => {
-                done?;
-                if let Some((_, group)) = committing.take() {
-                    capture.answer(group);
-                }
-            }
-            _ = tick.tick(), if open && capture.group.has_room() => capture.tick(),
-            Ok(()) = machines.changed(), if open => {
-                let machines = machines.borrow_and_update().clone();
-                capture.reconfigure(&machines);
-            }
-            taken = receiver.recv_many(&mut waiting, GROUP_SUBMISSIONS_MAX), if open && capture.group.has_room() => {
-                open = taken > 0;
-                capture.apply(&mut waiting);
-            }
-        }
-        if committing.is_none() {
-            committing = capture.commit();
-        }
-    }
-    Ok(())
+/// [`Capture::restore`] and [`Capture::run`].
+pub async fn run(receiver: mpsc::Receiver<Submission>, surroundings: Surroundings) -> Result<(), BufferError> {
+    Capture::restore(surroundings).await?.run(receiver).await
 }
 
 async fn committed(committing: &mut Option<(Committing, Group)>) -> Result<Option<Seq>, BufferError> {
@@ -184,7 +153,8 @@ async fn committed(committing: &mut Option<(Committing, Group)>) -> Result<Optio
 }
 
 impl Capture {
-    async fn restore(surroundings: Surroundings) -> Result<Capture, BufferError> {
+    /// Goes on from what the log holds. The live view is up to date when this returns.
+    pub async fn restore(surroundings: Surroundings) -> Result<Capture, BufferError> {
         let stored = surroundings.buffer.states().await?;
         let machines = surroundings.machines.borrow().clone();
         let (mut engine, unreadable) = Engine::new(&machines, &stored, surroundings.clock.now());
@@ -194,6 +164,41 @@ impl Capture {
         engine.refresh(&surroundings.live);
         surroundings.status.set(Health::Good, "");
         Ok(Capture { surroundings, engine, stored, group: Group::default(), told: Tally::default() })
+    }
+
+    /// Captures until every [`CaptureSender`] is gone and all that was queued is stored. An error means that the log is
+    /// gone: nothing that was not answered is stored.
+    pub async fn run(mut self, mut receiver: mpsc::Receiver<Submission>) -> Result<(), BufferError> {
+        let mut machines = self.surroundings.machines.clone();
+        let mut committing: Option<(Committing, Group)> = None;
+        let mut waiting = Vec::with_capacity(GROUP_SUBMISSIONS_MAX);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut open = true;
+        while open || committing.is_some() {
+            tokio::select! {
+                biased;
+                done = committed(&mut committing) => {
+                    done?;
+                    if let Some((_, group)) = committing.take() {
+                        self.answer(group);
+                    }
+                }
+                _ = tick.tick(), if open && self.group.has_room() => self.tick(),
+                Ok(()) = machines.changed(), if open => {
+                    let machines = machines.borrow_and_update().clone();
+                    self.reconfigure(&machines);
+                }
+                taken = receiver.recv_many(&mut waiting, GROUP_SUBMISSIONS_MAX), if open && self.group.has_room() => {
+                    open = taken > 0;
+                    self.apply(&mut waiting);
+                }
+            }
+            if committing.is_none() {
+                committing = self.commit();
+            }
+        }
+        Ok(())
     }
 
     fn apply(&mut self, submissions: &mut Vec<Submission>) {

@@ -32,6 +32,7 @@ use crate::status::{StatusBoard, Subject};
 use crate::uplink::{Uplink, View};
 
 mod reload;
+pub mod replay;
 mod sources;
 
 use reload::Reloading;

@@ -19,6 +19,7 @@ use crate::configuration::Configuration;
 pub mod buffer;
 mod check;
 mod enroll;
+mod replay;
 mod run;
 mod status;
 
@@ -41,6 +42,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Replay(replay::Arguments),
     Check(check::Arguments),
     Enroll(enroll::Arguments),
     Status(status::Arguments),
@@ -72,6 +74,7 @@ impl ConfigurationFile {
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => arguments.execute(),
+        Command::Replay(arguments) => arguments.execute(),
         Command::Check(arguments) => arguments.execute(),
         Command::Enroll(arguments) => arguments.execute(),
         Command::Status(arguments) => arguments.execute(),

@@ -549,3 +549,19 @@ fn nothing_is_stored_for_a_reading_that_changes_nothing() {
     floor.engine.apply(&reading, judged(floor.now), &mut floor.events);
     assert!(floor.engine.take_changed().is_empty());
 }
+
+#[test]
+fn ten_thousand_readings_that_change_nothing_allocate_no_events_and_no_state() {
+    let mut floor = counted(COUNTER_16, &[5]);
+    floor.events = Vec::new();
+    let (machine, signal) = (Name::new("m").unwrap(), Name::new("c").unwrap());
+    let reading =
+        Reading { machine, signal, value: integer(5), taken: floor.now, source_at: None, nature: Nature::Live };
+    let (judged, began) = (judged(floor.now), std::time::Instant::now());
+    for _ in 0..10_000 {
+        floor.engine.apply(&reading, judged, &mut floor.events);
+    }
+    println!("{:.0} readings a second in this build", 10_000.0 / began.elapsed().as_secs_f64());
+    assert_eq!(floor.events.capacity(), 0);
+    assert!(floor.engine.take_changed().is_empty());
+}

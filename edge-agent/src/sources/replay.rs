@@ -57,6 +57,8 @@ pub struct Progress {
     pub rows: u64,
     pub bytes: u64,
     pub bytes_total: u64,
+    /// Once every row is stored: events that central has not acknowledged.
+    pub unsent: Option<u64>,
 }
 
 /// What a recording led to, earlier runs of the same replay included.
@@ -226,7 +228,7 @@ impl Run<'_> {
                     self.submit(&mut due).await?;
                     return Ok(false);
                 }
-                progress.send_replace(Progress { rows: row.number, bytes: row.bytes, bytes_total });
+                progress.send_replace(Progress { rows: row.number, bytes: row.bytes, bytes_total, unsent: None });
             }
             self.submit(&mut due).await?;
         }
