@@ -235,3 +235,6 @@ pub fn host_name() -> String {
     }
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// What happens to the next request instead of an orderly answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The request is read and nothing ever comes back.
     Silence,
     /// Everything is committed, and the connection ends before the answer.
@@ -43,22 +43,22 @@ pub(super) enum Fault {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
-    pub(super) facts: Vec<RawEvent>,
-    pub(super) hash: Option<ChainHash>,
-    pub(super) epoch: u32,
+pub(crate) struct Ledger {
+    pub(crate) facts: Vec<RawEvent>,
+    pub(crate) hash: Option<ChainHash>,
+    pub(crate) epoch: u32,
     /// Everything that was received, without its events.
-    pub(super) batches: Vec<Batch>,
-    pub(super) enrolments: Vec<serde_json::Value>,
-    pub(super) faults: VecDeque<Fault>,
+    pub(crate) batches: Vec<Batch>,
+    pub(crate) enrolments: Vec<serde_json::Value>,
+    pub(crate) faults: VecDeque<Fault>,
     /// TCP connections that are accepted and then ignored.
-    pub(super) ignored_connections: usize,
+    pub(crate) ignored_connections: usize,
 }
 
-pub(super) struct FakeCentral {
-    pub(super) ledger: Arc<Mutex<Ledger>>,
-    pub(super) key: KeyAndCertificate,
-    pub(super) address: String,
+pub(crate) struct FakeCentral {
+    pub(crate) ledger: Arc<Mutex<Ledger>>,
+    pub(crate) key: KeyAndCertificate,
+    pub(crate) address: String,
     accepting: JoinHandle<()>,
 }
 
@@ -69,7 +69,7 @@ impl Drop for FakeCentral {
 }
 
 impl FakeCentral {
-    pub(super) async fn start(faults: &[Fault]) -> FakeCentral {
+    pub(crate) async fn start(faults: &[Fault]) -> FakeCentral {
         let folder = tempfile::tempdir().unwrap();
         let key = KeyAndCertificate::read_or_make(&folder.path().join("key.pem"), "central").unwrap();
         let configuration = ServerConfig::builder_with_provider(provider())
@@ -87,7 +87,7 @@ impl FakeCentral {
         FakeCentral { ledger, key, address, accepting }
     }
 
-    pub(super) fn with<T>(&self, look: impl FnOnce(&mut Ledger) -> T) -> T {
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Ledger) -> T) -> T {
         look(&mut self.ledger.lock().unwrap())
     }
 }

@@ -203,7 +203,7 @@ impl Machine {
         self.setbacks = self.setbacks.saturating_add(1);
         let backoff = self.backoff(jitter);
         let pause = match setback {
-            Setback::Busy { retry_after: Some(asked) } => *asked + asked.max(&BACKOFF).mul_f64(jitter / 2.0),
+            Setback::Busy { retry_after: Some(asked), .. } => *asked + asked.max(&BACKOFF).mul_f64(jitter / 2.0),
             Setback::TooLarge if events > 1 => {
                 self.shrink(events);
                 Duration::ZERO
@@ -217,7 +217,7 @@ impl Machine {
                 patient(jitter)
             }
             Setback::Version(_) => patient(jitter),
-            Setback::Busy { retry_after: None }
+            Setback::Busy { retry_after: None, .. }
             | Setback::TooLarge
             | Setback::NotUnderstood(_)
             | Setback::Unreachable(_)

@@ -12,7 +12,7 @@ mod compose;
 pub mod configuration;
 pub mod enrolment;
 #[cfg(test)]
-mod fake_central;
+pub(crate) mod fake_central;
 pub mod link;
 pub mod machine;
 pub mod outcome;

@@ -29,8 +29,8 @@ pub enum Setback {
     Unreachable(String),
     #[error("{0}")]
     TimedOut(String),
-    #[error("central is busy")]
-    Busy { retry_after: Option<Duration> },
+    #[error("central asks to come back later: {reason}")]
+    Busy { retry_after: Option<Duration>, reason: String },
     #[error("central finds the batch too large")]
     TooLarge,
     #[error("central refuses this agent: {0}; enable it there, or enrol it again")]
@@ -57,7 +57,7 @@ pub fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Outcome
         StatusCode::PAYLOAD_TOO_LARGE => Setback::TooLarge,
         StatusCode::UPGRADE_REQUIRED => Setback::Version(told()),
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            Setback::Busy { retry_after: retry_after(headers) }
+            Setback::Busy { retry_after: retry_after(headers), reason: told() }
         }
         status => Setback::Unexpected(format!("central answered {status}: {}", told())),
     })
@@ -129,8 +129,10 @@ mod tests {
         assert_eq!(setback(400, body), Setback::NotUnderstood("No: disabled".into()));
         assert_eq!(setback(413, b""), Setback::TooLarge);
         assert_eq!(setback(426, body), Setback::Version("No: disabled".into()));
-        assert_eq!(setback(503, b""), Setback::Busy { retry_after: None });
-        assert_eq!(setback(429, b""), Setback::Busy { retry_after: None });
+        for status in [503, 429] {
+            let reason = "No: disabled".into();
+            assert_eq!(setback(status, body), Setback::Busy { retry_after: None, reason });
+        }
         for status in [201, 204, 301, 401, 404, 500, 502, 504] {
             assert!(matches!(setback(status, b""), Setback::Unexpected(_)), "{status}");
         }
@@ -148,7 +150,8 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, value.parse().unwrap());
             let outcome = classify(StatusCode::SERVICE_UNAVAILABLE, &headers, b"");
-            assert_eq!(outcome, Outcome::Setback(Setback::Busy { retry_after: expected }), "{value}");
+            let reason = "no reason given".to_owned();
+            assert_eq!(outcome, Outcome::Setback(Setback::Busy { retry_after: expected, reason }), "{value}");
         }
     }
 }

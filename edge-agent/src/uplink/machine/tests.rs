@@ -109,7 +109,12 @@ fn pauses_grow_and_are_bounded_and_a_success_ends_them() {
 fn a_busy_central_is_given_the_time_it_asks_for_and_a_little_more() {
     for (jitter, expected) in [(0.0, 8_000), (1.0, 12_000)] {
         let mut machine = greeted(0, 10);
-        machine.setback(Time::ZERO, &Setback::Busy { retry_after: Some(MS * 8_000) }, 10, jitter);
+        machine.setback(
+            Time::ZERO,
+            &Setback::Busy { retry_after: Some(MS * 8_000), reason: String::new() },
+            10,
+            jitter,
+        );
         assert_eq!(machine.next(Time::ZERO), Step::WaitUntil(MS * expected));
     }
     let mut machine = greeted(0, 10);
@@ -299,7 +304,7 @@ impl World {
         match fault {
             Fault::LoseRequest => return self.machine.setback(self.now, &timed_out, events.len(), 0.3),
             Fault::Busy => {
-                let busy = Setback::Busy { retry_after: Some(MS * 100) };
+                let busy = Setback::Busy { retry_after: Some(MS * 100), reason: String::new() };
                 return self.machine.setback(self.now, &busy, events.len(), 0.3);
             }
             Fault::TooLarge => return self.machine.setback(self.now, &Setback::TooLarge, events.len(), 0.3),
