@@ -6,7 +6,7 @@
 //!
 //! An unreachable machine, a missing serial port or a taken port never ends the agent: it runs with the rest and says so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::buffer::configuration::BufferSection;
 use crate::buffer::{Buffer, Opened, Opening, system_boot_id};
 use crate::capture::{self, CaptureSender, Surroundings};
 use crate::clock::ClockTrust;
@@ -215,15 +216,28 @@ fn ended_early(what: &str, ended: Result<anyhow::Result<()>, tokio::task::JoinEr
 }
 
 fn open_buffer(configuration: &Configuration, status: Subject) -> anyhow::Result<(Buffer, Opened)> {
+    open_log(&configuration.agent.data_dir, &configuration.buffer, status)
+}
+
+fn open_log(data_dir: &Path, section: &BufferSection, status: Subject) -> anyhow::Result<(Buffer, Opened)> {
     let opening = Opening {
-        data_dir: &configuration.agent.data_dir,
-        section: &configuration.buffer,
+        data_dir,
+        section,
         clock: Arc::new(SystemClock::new(0)),
         boot_id: system_boot_id(),
         instance_id: rand::random(),
         status,
     };
     Ok(Buffer::open(opening)?)
+}
+
+/// How many events of a stopped agent wait to be sent. Fails while an agent runs there.
+pub async fn waiting_events(data_dir: &Path, section: &BufferSection) -> anyhow::Result<u64> {
+    let board = StatusBoard::new(Arc::new(SystemClock::new(0)));
+    let (buffer, _) = open_log(data_dir, section, board.subject("buffer", "buffer"))?;
+    let position = buffer.position().await?;
+    buffer.close().await;
+    Ok(position.newest.0 - position.acknowledged.0)
 }
 
 /// What this computer calls itself.

@@ -21,6 +21,8 @@ use super::{Append, PendingEvent, Run};
 use crate::capture::Receipt;
 use crate::reading::OriginName;
 
+/// Where the id of the agent that the log belongs to is kept, among the states.
+const OWNER_KEY: &str = "agent";
 /// Receipts kept per source: more than a broker keeps in flight, and than a client has packet identifiers in use.
 pub(super) const RECEIPTS_PER_SOURCE: u64 = 8_192;
 /// Rows that one step of acknowledging or correcting touches, so that appends wait for milliseconds at most.
@@ -388,6 +390,34 @@ impl Log {
         self.connection.prepare_cached("UPDATE meta SET epoch = ?1")?.execute([epoch.0])?;
         self.mark.epoch = epoch;
         Ok(())
+    }
+
+    /// Makes the log another agent's, if it is not that one's already: its numbering begins anew, with what waits.
+    pub(super) fn belong_to(&mut self, agent: &[u8]) -> rusqlite::Result<bool> {
+        let transaction = begin(&self.connection)?;
+        let owner: Option<Vec<u8>> = transaction
+            .query_row("SELECT state FROM states WHERE key = ?1", [OWNER_KEY], |row| row.get(0))
+            .optional()?;
+        let another = owner.as_ref().is_some_and(|owner| owner != agent);
+        if owner.as_deref() == Some(agent) {
+            return Ok(false);
+        }
+        if another {
+            let acknowledged = self.mark.acknowledged.0.cast_signed();
+            transaction.execute("DELETE FROM events WHERE seq <= ?1", [acknowledged])?;
+            // By way of negative numbers, so that no two rows ever have the same.
+            transaction.execute("UPDATE events SET seq = ?1 - seq", [acknowledged])?;
+            transaction.execute("UPDATE events SET seq = -seq", [])?;
+            transaction.execute("UPDATE meta SET epoch = 1, acknowledged = 0, hash = zeroblob(16)", [])?;
+        }
+        transaction.execute("INSERT OR REPLACE INTO states VALUES (?1, ?2)", params![OWNER_KEY, agent])?;
+        transaction.commit()?;
+        if another {
+            let newest = Seq(self.mark.newest.0 - self.mark.acknowledged.0);
+            let (epoch, acknowledged, hash) = (Epoch(1), Seq::NONE, ChainHash::START);
+            self.mark = Mark { epoch, acknowledged, hash, newest, ..self.mark };
+        }
+        Ok(another)
     }
 
     /// Corrects a chunk of events in `after + 1 ..`; answers how many, and where to go on.

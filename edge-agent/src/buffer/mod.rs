@@ -26,7 +26,7 @@ use std::sync::{Arc, mpsc};
 use protocol::batch::Origin;
 use protocol::chain::ChainHash;
 use protocol::event::{EventKind, RawEvent};
-use protocol::id::{Epoch, Instance, Name, Seq};
+use protocol::id::{AgentId, Epoch, Instance, Name, Seq};
 use protocol::master_data::MasterData;
 use protocol::time::{ClockQuality, Monotonic, UtcMicros};
 
@@ -208,6 +208,12 @@ impl Buffer {
     /// A person resolved a divergence for this log: go on in `epoch`.
     pub async fn begin_epoch(&self, epoch: Epoch) -> Result<(), BufferError> {
         self.ask(&self.other_places, |answer| Command::BeginEpoch(epoch, answer)).await
+    }
+
+    /// Says whose log this is; to be called before anything of it is sent. When it was another agent's, its numbering
+    /// begins anew at epoch 1 and sequence 1, with the events that wait, in their order; that is answered with `true`.
+    pub async fn belong_to(&self, agent: AgentId) -> Result<bool, BufferError> {
+        self.ask(&self.other_places, |answer| Command::BelongTo(agent, answer)).await
     }
 
     /// Corrects the time of events of `boot` that are marked [`ClockQuality::Wrong`], by `offset_us`, and marks them

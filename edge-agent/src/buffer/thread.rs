@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use process::clock::{Clock, Moment};
 use protocol::batch::Health;
 use protocol::chain::ChainHash;
-use protocol::id::{Epoch, Instance, Name, Seq};
+use protocol::id::{AgentId, Epoch, Instance, Name, Seq};
 use protocol::limits::EVENTS_PER_BATCH_MAX;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
@@ -58,6 +58,7 @@ pub(super) enum Command {
     Position(Answer<Position>),
     Acknowledge(Seq, ChainHash, Answer<()>),
     BeginEpoch(Epoch, Answer<()>),
+    BelongTo(AgentId, Answer<bool>),
     Restamp {
         boot: u32,
         offset_us: i64,
@@ -95,6 +96,7 @@ impl Command {
             | Command::BeginEpoch(_, answer)
             | Command::SetMasterData(_, _, answer) => drop(answer.send(Err(error))),
             Command::Restamp { answer, .. } => drop(answer.send(Err(error))),
+            Command::BelongTo(_, answer) => drop(answer.send(Err(error))),
             Command::MasterData(answer) => drop(answer.send(Err(error))),
             Command::Close(closed) => drop(closed.send(())),
             #[cfg(test)]
@@ -228,6 +230,11 @@ impl Owner {
                 send(answer, acknowledged)
             }
             Command::BeginEpoch(epoch, answer) => send(answer, begin_epoch(&mut log, epoch)),
+            Command::BelongTo(agent, answer) => {
+                let another = log.belong_to(agent.0.as_bytes());
+                self.appended.send_replace(log.mark.newest);
+                reply(answer, "storing whose log it is", another)
+            }
             Command::Restamp { boot, offset_us, answer } => {
                 self.work.upkeep.restamp(log.mark.acknowledged, boot, offset_us, answer);
                 None

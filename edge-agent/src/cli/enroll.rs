@@ -1,7 +1,7 @@
 //! `edge-agent enroll`
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -10,6 +10,8 @@ use protocol::enrolment::EnrolmentCode;
 use serde_json::json;
 
 use super::{ConfigurationFile, block_on};
+use crate::buffer::configuration::BufferSection;
+use crate::buffer::log_file;
 use crate::identity::Identity;
 use crate::uplink::enrolment;
 
@@ -51,18 +53,20 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn execute(self) -> anyhow::Result<ExitCode> {
         let configuration = self.configuration.read()?;
-        let data_dir = configuration.agent.data_dir;
+        let data_dir = configuration.agent.data_dir.clone();
         let code = EnrolmentCode::parse(&self.read_code()?)?;
-        if let Some(present) =
-            Identity::read(&data_dir).or_else(|error| if self.replace { Ok(None) } else { Err(error) })?
-            && !self.replace
-        {
-            bail!(
-                "this agent is enrolled already, as {} of plant {} at {}: --replace makes it a new agent",
+        match Identity::read(&data_dir) {
+            Ok(None) => {}
+            Ok(Some(present)) if !self.replace => bail!(
+                "this agent is enrolled already, as {} of plant {} at {}. With --replace it becomes a new agent there; \
+                 what the old one has sent stays under its name",
                 present.name,
                 present.plant,
                 present.address
-            );
+            ),
+            Ok(Some(_)) => self.check_log(&data_dir, &configuration.buffer)?,
+            Err(error) if !self.replace => return Err(error),
+            Err(_) => self.check_log(&data_dir, &configuration.buffer)?,
         }
         let host = crate::run::host_name();
         let identity = block_on(enrolment::enrol(code, &data_dir, host))?;
@@ -74,6 +78,21 @@ impl Arguments {
             println!("Enrolled as {name} of plant {plant} at {address}. Next: edge-agent run");
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The old agent's last events would become the new one's: that is for a person to say.
+    fn check_log(&self, data_dir: &Path, section: &BufferSection) -> anyhow::Result<()> {
+        if self.keep_buffer || !log_file(data_dir).exists() {
+            return Ok(());
+        }
+        let waiting = block_on(crate::run::waiting_events(data_dir, section))?;
+        if waiting > 0 {
+            bail!(
+                "{waiting} events wait to be sent by the agent that this computer is enrolled as. Let `edge-agent run` send \
+                 them first, or let the new agent send them as its own with --keep-buffer"
+            );
+        }
+        Ok(())
     }
 
     fn read_code(&self) -> anyhow::Result<String> {

@@ -129,6 +129,9 @@ impl From<LinkError> for Failure {
 
 impl Shell {
     async fn new(uplink: Uplink, link: Link, view: watch::Sender<CentralReport>) -> anyhow::Result<Shell> {
+        if uplink.buffer.belong_to(uplink.identity.agent).await? {
+            tracing::warn!(agent = %uplink.identity.name, "the log was another agent's: it begins anew as this one's");
+        }
         let position = uplink.buffer.position().await?;
         let (master_data_revision, _) = uplink.buffer.master_data().await?;
         let mark = Mark {

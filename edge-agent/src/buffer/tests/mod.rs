@@ -318,3 +318,34 @@ async fn a_read_is_bounded_but_gives_at_least_one_event() {
     let run = buffer.read(Seq(10), 10, 1).await.unwrap();
     assert_eq!((run.first, run.events.len()), (Seq(11), 0));
 }
+
+#[tokio::test]
+async fn another_agent_begins_anew_with_what_waits_and_with_every_state() {
+    let bench = Bench::new();
+    let (buffer, _) = bench.open();
+    let agent = |number| protocol::id::AgentId(uuid::Uuid::from_u128(number));
+    let append = |from: i64, to: i64| Append {
+        events: (from..=to).map(count).collect(),
+        states: vec![("press-1/good".to_owned(), vec![1])],
+        ..Append::default()
+    };
+    buffer.append(append(1, 10)).await.unwrap();
+    assert!(!buffer.belong_to(agent(1)).await.unwrap(), "nobody's before");
+    let sent = buffer.read(Seq::NONE, 4, 1 << 20).await.unwrap().events;
+    buffer.acknowledge(Seq(4), ChainHash::START.after(&sent)).await.unwrap();
+    buffer.begin_epoch(Epoch(3)).await.unwrap();
+    assert!(!buffer.belong_to(agent(1)).await.unwrap());
+    let waiting = buffer.read(Seq(4), 20_000, 1 << 20).await.unwrap().events;
+
+    assert!(buffer.belong_to(agent(2)).await.unwrap());
+    buffer.append(append(11, 11)).await.unwrap();
+    buffer.close().await;
+    let (buffer, _) = bench.open();
+    assert!(!buffer.belong_to(agent(2)).await.unwrap());
+    let position = buffer.position().await.unwrap();
+    assert_eq!((position.epoch, position.acknowledged, position.newest), (Epoch(1), Seq::NONE, Seq(7)));
+    assert_eq!(position.hash, ChainHash::START);
+    let run = buffer.read(Seq::NONE, 20_000, 1 << 20).await.unwrap();
+    assert_eq!((run.first, &run.events[..6]), (Seq(1), &waiting[..]));
+    assert_eq!(buffer.states().await.unwrap()["press-1/good"], [1]);
+}
