@@ -1,0 +1,3 @@
+//! Machines: who may report them, how they stand, and every state they were in.
+
+pub mod store;
