@@ -118,10 +118,10 @@ fn text(report: &Report) -> String {
         let (name, state) = (machine.name.as_str(), machine.state.as_str());
         let _ = writeln!(out, "{name:<24} {state:<12} {:>12} {:>8}  {last}", machine.good, machine.scrap);
     }
-    let _ = writeln!(out, "\n{:<32} {:<10} {:<9} {:>7}  reason", "part", "kind", "health", "since");
+    let _ = writeln!(out, "\n{:<32} {:<14} {:<9} {:>7}  reason", "part", "kind", "health", "since");
     for it in &report.conditions {
         let (health, since) = (word(it.health), ago(it.since.0));
-        let _ = writeln!(out, "{:<32} {:<10} {health:<9} {since:>7}  {}", it.subject, it.kind, it.reason);
+        let _ = writeln!(out, "{:<32} {:<14} {health:<9} {since:>7}  {}", it.subject, it.kind, it.reason);
     }
     out
 }

@@ -35,10 +35,7 @@ pub async fn enrol(code: EnrolmentCode, data_dir: &Path, host: String) -> anyhow
 fn understand(answer: &Answer) -> anyhow::Result<EnrolmentReply> {
     match answer.status {
         StatusCode::OK => serde_json::from_slice(&answer.body).context("central's answer cannot be read"),
-        StatusCode::FORBIDDEN => {
-            let problem = Problem::read(&answer.body);
-            bail!("central refused the code: {problem}. Make a new one there with `central agent invite`");
-        }
+        StatusCode::FORBIDDEN => bail!("central refused the code: {}", Problem::read(&answer.body)),
         status => bail!("central answered {status}: {}", Problem::read(&answer.body)),
     }
 }
