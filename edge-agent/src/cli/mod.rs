@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod probe;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "edge-agent",
@@ -16,10 +18,15 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Read Modbus registers by hand and show what they may mean
+    Probe(probe::ProbeArguments),
+}
 
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.command {}
+    match arguments.command {
+        Command::Probe(arguments) => probe::run(&arguments),
+    }
 }
