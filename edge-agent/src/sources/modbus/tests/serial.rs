@@ -10,8 +10,11 @@ use protocol::batch::Health;
 
 #[tokio::test]
 async fn units_on_a_serial_line_are_read_and_a_silent_one_is_set_aside() {
-    let (line, mut port) = SerialStream::pair().unwrap();
-    port.set_exclusive(false).unwrap();
+    let (line, port) = SerialStream::pair().unwrap();
+    let name = port.name().unwrap();
+    // The pair's own handle locks the port; this one only keeps the terminal alive until the agent has opened it.
+    let alive = std::fs::OpenOptions::new().read(true).write(true).open(&name).unwrap();
+    drop(port);
     let simulator = Simulator::default();
     simulator.set(1, Kind::Holding, 0, &[7]);
     simulator.set(3, Kind::Input, 10, &[0x0001, 0x0000]);
@@ -23,7 +26,7 @@ async fn units_on_a_serial_line_are_read_and_a_silent_one_is_set_aside() {
         [[modbus]]
         name = "bus"
         transport = "rtu"
-        port = "{}"
+        port = "{name}"
         baud = 115200
         parity = "none"
         timeout_ms = 200
@@ -43,8 +46,7 @@ async fn units_on_a_serial_line_are_read_and_a_silent_one_is_set_aside() {
         unit = 3
         machine = "m"
         register = [{{ signal = "three", kind = "input", address = 10, type = "u32" }}]
-        "#,
-        port.name().unwrap()
+        "#
     )));
     running.until("one", &Value::Integer(7)).await;
     running.until("three", &Value::Integer(65_536)).await;
@@ -59,5 +61,5 @@ async fn units_on_a_serial_line_are_read_and_a_silent_one_is_set_aside() {
     assert_eq!(running.until_health("bus/two", Health::Good).await, "answers");
     running.stop().await;
     server.abort();
-    drop(port);
+    drop(alive);
 }
