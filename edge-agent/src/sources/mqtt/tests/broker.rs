@@ -80,6 +80,46 @@ fn spawn(folder: &Path, configuration: &str) -> Child {
         .expect("mosquitto is installed")
 }
 
+/// A way to the broker that can be cut.
+pub(super) struct Wire {
+    pub(super) port: u16,
+    cut: tokio::sync::broadcast::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Wire {
+    pub(super) async fn to(broker: &Broker) -> Wire {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (port, far) = (listener.local_addr().unwrap().port(), broker.port);
+        let cut = tokio::sync::broadcast::Sender::new(1);
+        let cuts = cut.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut cut = cuts.subscribe();
+                tokio::spawn(async move {
+                    let mut far = TcpStream::connect(("127.0.0.1", far)).await.unwrap();
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = cut.recv() => {}
+                    }
+                });
+            }
+        });
+        Wire { port, cut, task }
+    }
+
+    /// What is under way is lost, in both directions.
+    pub(super) fn cut(&self) {
+        let _ = self.cut.send(());
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 /// A client with nothing between the test and the packets.
 pub(super) struct Client {
     stream: TcpStream,

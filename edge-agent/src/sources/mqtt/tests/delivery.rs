@@ -1,6 +1,6 @@
 use protocol::event::{EventKind, GapCause};
 
-use super::broker::{Broker, Client};
+use super::broker::{Broker, Client, Wire};
 use super::world::{Agent, section};
 use crate::reading::{Item, Nature};
 
@@ -256,4 +256,62 @@ async fn a_last_will_is_a_condition() {
     agent.store_while_waiting("offline", |agent| agent.reason("broker/plug").starts_with("offline")).await;
     machine.publish("tele/plug/LWT", "Online", true).await;
     agent.store_while_waiting("online", |agent| agent.reason("broker/plug") == "online").await;
+}
+
+/// Kills and cuts at random moments, and identical payloads: the sum is what the machine made.
+#[tokio::test]
+async fn identical_deltas_count_exactly_once_through_kills_and_cuts() {
+    const PIECES: usize = 300;
+    for (version, seed) in [("3.1.1", 1_u64), ("5", 2), ("3.1.1", 3), ("5", 4)] {
+        let broker = Broker::start("max_queued_messages 0").await;
+        let wire = Wire::to(&broker).await;
+        let mut section = deltas(&broker, version);
+        section.port = Some(wire.port);
+        let mut agent = Agent::start(section);
+        agent.connected().await;
+        let mut machine = Client::connect(&broker, "machine").await;
+        let publishing = tokio::spawn(async move {
+            for _ in 0..PIECES {
+                machine.publish("line/count", ONE, false).await;
+            }
+        });
+        let mut random = seed;
+        let (mut kills, mut cuts) = (0, 0);
+        let mut unanswered = Vec::new();
+        while agent.log.readings().len() < PIECES {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let submission = agent.submission().await;
+            match random >> 33 & 31 {
+                // Killed before the commit, and after it.
+                0 => {
+                    drop(submission);
+                    agent = agent.kill_and_start().await;
+                    kills += 1;
+                }
+                1 => {
+                    unanswered.push(agent.commit(submission));
+                    agent = agent.kill_and_start().await;
+                    kills += 1;
+                }
+                2 => {
+                    wire.cut();
+                    cuts += 1;
+                    let _ = agent.commit(submission).send(());
+                }
+                3 => {
+                    let _ = agent.commit(submission).send(());
+                    wire.cut();
+                    cuts += 1;
+                }
+                _ => {
+                    let _ = agent.commit(submission).send(());
+                }
+            }
+        }
+        publishing.await.unwrap();
+        // Whatever else comes is nothing new.
+        agent.kill_connection_and_settle(&wire).await;
+        assert_eq!(agent.log.readings().len(), PIECES, "version {version}, seed {seed}, {kills} kills, {cuts} cuts");
+        assert!(kills > 2 && cuts > 2, "{kills} kills, {cuts} cuts");
+    }
 }

@@ -100,6 +100,19 @@ impl Agent {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
+    /// Everything the broker still has for the agent has come when a last message has.
+    pub(super) async fn kill_connection_and_settle(&mut self, wire: &super::broker::Wire) {
+        let lost = self.counter("connections_lost");
+        wire.cut();
+        self.store_while_waiting("a cut", |agent| agent.counter("connections_lost") > lost).await;
+        self.connected().await;
+        self.until_idle().await;
+        self.store_while_waiting("settled", |_| true).await;
+        while let Ok(submission) = self.submissions.try_recv() {
+            let _ = self.commit(submission).send(());
+        }
+    }
+
     pub(super) async fn stop_and_keep(mut self) -> Agent {
         self.stopping.cancel();
         tokio::time::timeout(PATIENCE, &mut self.task).await.expect("it stops").unwrap();
