@@ -45,6 +45,8 @@ pub(super) struct Source {
     subscribed: bool,
     /// Submissions that are not yet durable, in order.
     outstanding: VecDeque<(u64, oneshot::Receiver<()>)>,
+    /// This process has asked the Sparkplug nodes for their births.
+    births_asked: bool,
     heard_at: Option<UtcMicros>,
     connected_at: Option<Instant>,
     attempts: u32,
@@ -86,6 +88,7 @@ impl Source {
             subscriptions: Subscriptions::new(&data_dir, &section.name, filters),
             subscribed: false,
             outstanding: VecDeque::new(),
+            births_asked: false,
             heard_at: None,
             connected_at: None,
             attempts: 0,
@@ -188,7 +191,9 @@ impl Source {
         let mut births_wanted = Vec::new();
         if !present {
             self.subscribed = false;
-            births_wanted = self.host.session_lost(now);
+        }
+        if !present || !std::mem::replace(&mut self.births_asked, true) {
+            births_wanted = self.host.forget_births(now);
         }
         if let Some(note) = start.note {
             let items = if start.lost { vec![self.session_lost(now)] } else { Vec::new() };

@@ -133,7 +133,7 @@ impl Agent {
     /// What is committed survives a kill, answered or not.
     pub(super) fn commit(&mut self, submission: Submission) -> tokio::sync::oneshot::Sender<()> {
         self.log.items.extend(submission.items);
-        for receipt in submission.receipt {
+        if let Some(receipt) = submission.receipt {
             self.log.receipts.insert(receipt.key, receipt);
         }
         submission.stored
