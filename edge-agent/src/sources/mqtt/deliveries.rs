@@ -198,11 +198,19 @@ impl Deliveries {
             Mark::Id(digest) => (ID_KEYS + place, digest),
         };
         let receipt = Receipt { source: self.source.clone(), key, serial: self.serial, digest };
-        (self.pass_over(mark), Some(receipt))
+        (self.remember(mark), Some(receipt))
     }
 
-    /// A new message gives nothing to submit. It is recognised all the same, for as long as the process runs.
+    /// A new message gives nothing to submit. Its delivery is recognised all the same, for as long as the process runs; its
+    /// own id is not, so that its publisher may send it again as it should have been.
     pub fn pass_over(&mut self, mark: Mark) -> Seen {
+        match mark {
+            Mark::None | Mark::Id(_) => Seen { mark: Mark::None, serial: self.serial },
+            Mark::Packet(_) => self.remember(mark),
+        }
+    }
+
+    fn remember(&mut self, mark: Mark) -> Seen {
         match mark {
             Mark::None => {}
             Mark::Packet(digest) => self.packets.add(digest, self.serial),
