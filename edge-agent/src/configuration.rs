@@ -12,6 +12,7 @@ use crate::signals::configuration::MachineSection;
 use crate::sources::modbus::configuration::ModbusSection;
 use crate::sources::mqtt::configuration::MqttSection;
 use crate::sources::scanner::configuration::ScannerSection;
+use crate::status::RESERVED_NAMES;
 use crate::status::configuration::StatusSection;
 use crate::uplink::configuration::UplinkSection;
 
@@ -37,7 +38,7 @@ pub struct Configuration {
     pub scanner: Vec<ScannerSection>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentSection {
     /// Where the agent keeps its key, its log and nothing else.
@@ -96,6 +97,11 @@ impl Checked for Configuration {
             let at = root.key("scanner").index(index);
             check_source_name(&section.name, &at, &mut names, problems);
             section.check(&at, problems);
+            if let Some(machine) = &section.machine
+                && !signals.contains_key(machine.as_str())
+            {
+                problems.add(at.key("machine"), unknown_machine(machine, signals.keys().copied()));
+            }
         }
         for reference in references {
             check_reference(&reference, &signals, problems);
@@ -104,6 +110,9 @@ impl Checked for Configuration {
 }
 
 fn check_source_name<'c>(name: &'c Name, at: &KeyPath, names: &mut HashMap<&'c str, KeyPath>, problems: &mut Problems) {
+    if RESERVED_NAMES.contains(&name.as_str()) {
+        problems.add(at.key("name"), format!("{:?} is the name of a part of the agent: choose another", &**name));
+    }
     match names.get(name.as_str()) {
         Some(other) => {
             let text = format!("{name:?} is also the name of {other}: every source needs a name of its own");
@@ -117,16 +126,18 @@ fn check_source_name<'c>(name: &'c Name, at: &KeyPath, names: &mut HashMap<&'c s
 
 fn check_reference(reference: &SignalReference<'_>, signals: &HashMap<&str, Vec<&str>>, problems: &mut Problems) {
     let (machine, signal) = (reference.machine.as_str(), reference.signal.as_str());
-    let (found, known): (String, Vec<&str>) = match signals.get(machine) {
-        None => (format!("no [[machine]] is called {machine:?}"), signals.keys().copied().collect()),
-        Some(known) if !known.contains(&signal) => {
-            (format!("machine {machine:?} has no signal {signal:?}"), known.clone())
-        }
-        Some(_) => return,
+    let Some(known) = signals.get(machine) else {
+        problems.add(reference.at.clone(), unknown_machine(machine, signals.keys().copied()));
+        return;
     };
-    let wanted = if signals.contains_key(machine) { signal } else { machine };
-    match nearest(wanted, known) {
-        Some(near) => problems.add(reference.at.clone(), format!("{found}; did you mean {near:?}?")),
-        None => problems.add(reference.at.clone(), found),
+    if !known.contains(&signal) {
+        let near = nearest(signal, known.iter().copied());
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+        problems.add(reference.at.clone(), format!("machine {machine:?} has no signal {signal:?}{hint}"));
     }
+}
+
+fn unknown_machine<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let hint = nearest(found, known).map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    format!("no [[machine]] is called {found:?}{hint}")
 }
