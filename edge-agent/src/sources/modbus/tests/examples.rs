@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use super::Running;
 use super::simulator::Simulator;
-use super::{File, Running};
+use crate::configuration::Configuration;
 use crate::reading::Value;
 use crate::sources::modbus::configuration::Transport;
 use crate::sources::modbus::frame::Kind;
@@ -20,9 +21,9 @@ fn f32_number(number: f32) -> Value {
     Value::Number(f64::from(number))
 }
 
-fn load(file: &str) -> File {
+fn load(file: &str) -> Configuration {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../config").join(file);
-    process::configuration::read::<File>(&path).unwrap_or_else(|error| panic!("{error}"))
+    process::configuration::read::<Configuration>(&path).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Reads the example once from a device with these registers (all others are 0) and compares every signal of it.
@@ -50,7 +51,8 @@ async fn gives(file: &str, kind: Kind, words: Words<'_>, expected: &[(&str, Valu
     };
     section.address = Some(served.address.to_string());
 
-    let declared: HashSet<String> = loaded.machine.iter().flat_map(signals_of).collect();
+    let declared: HashSet<String> =
+        loaded.machines.iter().flat_map(|machine| machine.signals.keys().map(ToString::to_string)).collect();
     let fed: HashSet<String> = expected.iter().map(|(signal, _)| (*signal).to_owned()).collect();
     assert_eq!(declared, fed, "the signals of {file} and the ones this test knows");
     let mut running = Running::start(section);
@@ -61,11 +63,6 @@ async fn gives(file: &str, kind: Kind, words: Words<'_>, expected: &[(&str, Valu
         assert_eq!(running.latest.get(*signal), Some(value), "{signal} of {file}");
     }
     running.stop().await;
-}
-
-fn signals_of(machine: &toml::Table) -> Vec<String> {
-    let signals = machine.get("signal").and_then(toml::Value::as_table).expect("signals");
-    signals.keys().cloned().collect()
 }
 
 #[tokio::test]

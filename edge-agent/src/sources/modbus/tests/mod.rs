@@ -26,12 +26,10 @@ mod simulator;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The part of a configuration file that is this source's; what the signals mean is read as it stands.
+/// The part of a configuration file that is this source's.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    #[serde(default)]
-    machine: Vec<toml::Table>,
     modbus: Vec<ModbusSection>,
 }
 
