@@ -20,6 +20,7 @@ use crate::status::{Snapshot, StatusBoard};
 
 mod examples;
 mod faults;
+#[cfg(unix)]
 mod serial;
 mod simulator;
 
