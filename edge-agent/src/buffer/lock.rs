@@ -9,7 +9,7 @@ use super::OpenError;
 /// Held for as long as the log is open; the system releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -31,6 +31,15 @@ impl Lock {
         // Only to tell the next one who holds it; the lock itself is the system's.
         let pid = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
         pid.map_err(unusable)?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A child process that is being started may still share the file, and with it a lock that is only closed.
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot release the lock of the data directory");
+        }
     }
 }

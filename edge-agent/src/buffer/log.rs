@@ -485,8 +485,14 @@ fn insert_events(
     events: &[PreparedEvent],
 ) -> rusqlite::Result<Seq> {
     let mut insert = transaction.prepare_cached(INSERT_EVENT)?;
+    // Events come in runs about the same machine.
+    let mut last: Option<(&OriginName, OriginId)> = None;
     for event in events {
-        let origin = origins.id(transaction, &event.origin)?;
+        let origin = match last {
+            Some((name, id)) if *name == event.origin => id,
+            _ => origins.id(transaction, &event.origin)?,
+        };
+        last = Some((&event.origin, origin));
         newest = newest.next();
         insert.execute(params![
             newest.0.cast_signed(),

@@ -123,11 +123,14 @@ impl LogReader {
         }
     }
 
-    /// Hands events of `from ..= to` to `take`, oldest first, until it answers `false`. Answers what could not be read.
+    /// Hands events of `from ..= to` that are not acknowledged to `take`, oldest first, until it answers `false`. Answers
+    /// what could not be read.
     pub fn each(&self, from: Seq, to: Seq, mut take: impl FnMut(StoredEvent) -> bool) -> rusqlite::Result<Vec<String>> {
         let mut problems = Vec::new();
         let newest = rescue::newest_readable(&self.connection, 0).unwrap_or(0).min(to.0);
-        let mut next = from.0.max(1);
+        // Acknowledged ones are on their way out.
+        let acknowledged = self.marks().map_or(Seq::NONE, |marks| marks.acknowledged);
+        let mut next = from.max(acknowledged.next()).0;
         while next <= newest {
             let (events, stopped) = self.chunk(next, newest);
             let full = events.len() as u64 == CHUNK;
@@ -175,8 +178,7 @@ impl LogReader {
     fn count_events(&mut self) -> (BTreeMap<String, u64>, Option<UtcMicros>, Option<UtcMicros>, Option<Seq>) {
         let mut kinds = BTreeMap::new();
         let (mut oldest, mut newest, mut last) = (None, None, None);
-        let acknowledged = self.marks().map_or(Seq::NONE, |marks| marks.acknowledged);
-        let counted = self.each(acknowledged.next(), Seq(u64::MAX >> 1), |event| {
+        let counted = self.each(Seq::NONE, Seq(u64::MAX >> 1), |event| {
             *kinds.entry(kind_name(event.raw.kind)).or_default() += 1;
             oldest.get_or_insert(event.raw.at);
             newest = Some(event.raw.at);

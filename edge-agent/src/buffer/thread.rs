@@ -132,6 +132,8 @@ pub(super) struct Work {
     /// Where the log stood before a fault after which the file must be opened anew.
     broken: Option<(Fault, Mark)>,
     closing: Option<oneshot::Sender<()>>,
+    /// What the status says, while the log works.
+    reported: Option<Fill>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -392,8 +394,12 @@ impl Owner {
     }
 
     /// How the log is doing, once it works.
-    fn report(&self) {
+    fn report(&mut self) {
         if self.work.pause.is_some() || self.log.is_none() {
+            self.work.reported = None;
+            return;
+        }
+        if self.work.reported.replace(self.policy.fill) == Some(self.policy.fill) {
             return;
         }
         let (health, reason) = match self.policy.fill {
@@ -446,7 +452,15 @@ fn send<T>(answer: Answer<T>, result: Result<T, BufferError>) -> Option<Fault> {
 
 impl Work {
     pub(super) fn new(upkeep: Upkeep) -> Work {
-        Work { appends: Appends::new(), lost: Loss::default(), upkeep, pause: None, broken: None, closing: None }
+        Work {
+            appends: Appends::new(),
+            lost: Loss::default(),
+            upkeep,
+            pause: None,
+            broken: None,
+            closing: None,
+            reported: None,
+        }
     }
 
     /// How long to wait for a command.

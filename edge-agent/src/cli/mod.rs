@@ -81,7 +81,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => arguments.execute(),
         Command::Enroll(arguments) => arguments.execute(),
         Command::Status(arguments) => arguments.execute(),
-        Command::Probe(arguments) => Ok(probe::run(arguments)),
+        Command::Probe(arguments) => Ok(probe::run(&arguments)),
         Command::Buffer(arguments) => Ok(buffer::run(arguments)),
     };
     done.unwrap_or_else(|error| {
