@@ -1,5 +1,7 @@
 //! `edge-agent replay` as a person or a script runs it: the built program, killed at any moment.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail loudly, and says when it is skipped")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;

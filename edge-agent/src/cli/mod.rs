@@ -19,6 +19,7 @@ use crate::configuration::Configuration;
 pub mod buffer;
 mod check;
 mod enroll;
+pub mod probe;
 mod replay;
 mod run;
 mod status;
@@ -46,6 +47,8 @@ enum Command {
     Check(check::Arguments),
     Enroll(enroll::Arguments),
     Status(status::Arguments),
+    /// Read Modbus registers by hand and show what they may mean
+    Probe(probe::ProbeArguments),
     /// Show and export what the log holds, also while the agent runs
     Buffer(buffer::BufferArguments),
 }
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => arguments.execute(),
         Command::Enroll(arguments) => arguments.execute(),
         Command::Status(arguments) => arguments.execute(),
+        Command::Probe(arguments) => Ok(probe::run(&arguments)),
         Command::Buffer(arguments) => Ok(buffer::run(arguments)),
     };
     done.unwrap_or_else(|error| {

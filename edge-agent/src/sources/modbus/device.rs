@@ -132,6 +132,9 @@ impl Device {
             let keeps_alive = now_ms.saturating_sub(machine.submitted_ms) >= ALIVE_MS;
             if tracked.last.wants(&value, now_ms, self.repeat_ms) || keeps_alive {
                 machine.submitted_ms = now_ms;
+                if items.capacity() == 0 {
+                    items.reserve_exact(planned.block.points.len());
+                }
                 items.push(Item::Reading(Reading {
                     machine: machine.name.clone(),
                     signal: tracked.point.signal.clone(),

@@ -66,7 +66,9 @@ pub enum InvalidReply {
     Function { expected: u8, found: u8 },
     #[error("the answer holds {found} bytes of data, the request was for {expected}")]
     ByteCount { expected: usize, found: usize },
-    #[error("{bytes} bytes came that are no answer (wrong checksum or noise): check baud rate, parity and wiring")]
+    #[error(
+        "{bytes} bytes came that are no answer (noise, a wrong checksum or another unit): check baud rate, parity, wiring"
+    )]
     Garbage { bytes: usize },
 }
 

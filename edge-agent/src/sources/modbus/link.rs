@@ -245,7 +245,9 @@ impl Link {
             self.settle(stream).await?;
         } else {
             self.buffer.drain(..self.consumed.min(self.buffer.len()));
-            sleep_until(self.quiet_until).await;
+            if self.quiet_until > Instant::now() {
+                sleep_until(self.quiet_until).await;
+            }
         }
         self.consumed = 0;
         self.transaction = self.transaction.wrapping_add(1);

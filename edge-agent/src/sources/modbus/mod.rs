@@ -22,4 +22,7 @@ mod register;
 pub mod schedule;
 pub mod survey;
 
+#[cfg(test)]
+mod tests;
+
 pub use poll::run;

@@ -162,7 +162,8 @@ fn check_scaling(register: &RegisterSection, data_type: DataType, faults: &mut F
 }
 
 fn sentinels(register: &RegisterSection, data_type: DataType, faults: &mut Faults<'_>) -> Vec<Sentinel> {
-    if !register.not_available.is_empty() && !(data_type.is_integer() || data_type.is_float()) {
+    let is_number = data_type.is_integer() || data_type.is_float();
+    if !is_number && !register.not_available.is_empty() {
         faults.add(Some("not_available"), "is only for numbers");
         return Vec::new();
     }

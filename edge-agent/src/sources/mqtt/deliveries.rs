@@ -32,9 +32,10 @@ use protocol::id::Name;
 
 use crate::capture::Receipt;
 
-/// Receipts that are kept. More than any broker has under way at once: their limits are 10 to 1,000, and with MQTT 5 ours
-/// is told to them.
-pub const WINDOW: u64 = 4_096;
+/// Receipts that are kept, of either kind. More than any broker has under way at once: their limits are 10 to 1,000, and
+/// with MQTT 5 ours is told to them. Both kinds and the session's note together stay below 8,192, so that a log which keeps
+/// that many per source never lets go of the note.
+pub const WINDOW: u64 = 4_000;
 
 /// Where the session itself is noted: its token as digest, and as serial the last receipt that has ended.
 const SESSION_KEY: u32 = 0;
@@ -197,11 +198,19 @@ impl Deliveries {
             Mark::Id(digest) => (ID_KEYS + place, digest),
         };
         let receipt = Receipt { source: self.source.clone(), key, serial: self.serial, digest };
-        (self.pass_over(mark), Some(receipt))
+        (self.remember(mark), Some(receipt))
     }
 
-    /// A new message gives nothing to submit. It is recognised all the same, for as long as the process runs.
+    /// A new message gives nothing to submit. Its delivery is recognised all the same, for as long as the process runs; its
+    /// own id is not, so that its publisher may send it again as it should have been.
     pub fn pass_over(&mut self, mark: Mark) -> Seen {
+        match mark {
+            Mark::None | Mark::Id(_) => Seen { mark: Mark::None, serial: self.serial },
+            Mark::Packet(_) => self.remember(mark),
+        }
+    }
+
+    fn remember(&mut self, mark: Mark) -> Seen {
         match mark {
             Mark::None => {}
             Mark::Packet(digest) => self.packets.add(digest, self.serial),
@@ -234,11 +243,6 @@ impl Deliveries {
             self.acknowledged.push(seen);
         }
         Some(packet_id)
-    }
-
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
     }
 
     /// Whether a ping would let receipts end.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::configuration::{MqttSection, TopicSection};
-use super::deliveries::{Arrival, Deliveries, Mark, Verdict};
+use super::deliveries::{Arrival, Deliveries, Mark, Seen, Verdict};
 use super::mapping::{self, Poison, ReadingDraft};
 use super::poison::{PoisonRecord, PoisonStore};
 use super::sparkplug::host::{Action, Host};
@@ -28,6 +28,8 @@ use crate::sources::SourceContext;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
 const PAUSE_LAST: Duration = Duration::from_secs(60);
+/// A connection that held so long was a good one: the next pause is short again.
+const LASTING: Duration = Duration::from_secs(30);
 /// How long what is on its way may take to be stored and acknowledged when the agent stops.
 const FAREWELL: Duration = Duration::from_secs(3);
 const TICK: Duration = Duration::from_secs(1);
@@ -43,7 +45,10 @@ pub(super) struct Source {
     subscribed: bool,
     /// Submissions that are not yet durable, in order.
     outstanding: VecDeque<(u64, oneshot::Receiver<()>)>,
+    /// This process has asked the Sparkplug nodes for their births.
+    births_asked: bool,
     heard_at: Option<UtcMicros>,
+    connected_at: Option<Instant>,
     attempts: u32,
 }
 
@@ -83,7 +88,9 @@ impl Source {
             subscriptions: Subscriptions::new(&data_dir, &section.name, filters),
             subscribed: false,
             outstanding: VecDeque::new(),
+            births_asked: false,
             heard_at: None,
+            connected_at: None,
             attempts: 0,
             section,
             context,
@@ -96,6 +103,10 @@ impl Source {
                 Err(End::Lost(reason)) => reason,
                 Err(End::Stopping) | Ok(()) => return,
             };
+            // A connection that does not last is no success: two clients with one id would throw each other out for ever.
+            if self.connected_at.take().is_some_and(|at| at.elapsed() >= LASTING) {
+                self.attempts = 0;
+            }
             let pause = self.pause();
             self.attempts = self.attempts.saturating_add(1);
             self.context.status.count("connections_lost", 1);
@@ -180,7 +191,9 @@ impl Source {
         let mut births_wanted = Vec::new();
         if !present {
             self.subscribed = false;
-            births_wanted = self.host.session_lost(now);
+        }
+        if !present || !std::mem::replace(&mut self.births_asked, true) {
+            births_wanted = self.host.forget_births(now);
         }
         if let Some(note) = start.note {
             let items = if start.lost { vec![self.session_lost(now)] } else { Vec::new() };
@@ -208,7 +221,7 @@ impl Source {
     }
 
     fn connected(&mut self) {
-        self.attempts = 0;
+        self.connected_at = Some(Instant::now());
         let place = format!("{}:{}", self.section.host, self.section.port());
         self.context.status.set(Health::Good, format!("connected to {place}"));
     }
@@ -240,9 +253,10 @@ impl Source {
         match incoming {
             Incoming::Publish(publish) => self.take_publish(publish, connection, now).await?,
             Incoming::Oversized { publish, packet_bytes } => {
-                self.set_aside(&publish, packet_bytes, &[Poison::TooLarge { bytes: packet_bytes }], now).await;
-                let seen = self.deliveries.pass_over(Mark::None);
-                self.received(&publish, seen);
+                self.pass_over(&publish, packet_bytes, Poison::TooLarge { bytes: packet_bytes }, now).await;
+            }
+            Incoming::Unreadable { publish, packet_bytes } => {
+                self.pass_over(&publish, packet_bytes, Poison::Malformed, now).await;
             }
             Incoming::SubAck(taken) => self.subscribed(&taken).await,
             Incoming::Pong => {
@@ -269,7 +283,6 @@ impl Source {
             self.subscriptions.done().await;
             self.connected();
         } else {
-            self.attempts = 0;
             let text = format!("the broker refuses these filters: {}", refused.join(", "));
             self.context.status.set(Health::Degraded, text);
         }
@@ -324,7 +337,15 @@ impl Source {
         Ok(())
     }
 
-    fn received(&mut self, publish: &Publish, seen: super::deliveries::Seen) {
+    /// Sets aside what has no payload to look at.
+    async fn pass_over(&mut self, publish: &Publish, packet_bytes: usize, poison: Poison, now: Moment) {
+        self.context.status.count("messages", 1);
+        self.set_aside(publish, packet_bytes, &[poison], now).await;
+        let seen = self.deliveries.pass_over(Mark::None);
+        self.received(publish, seen);
+    }
+
+    fn received(&mut self, publish: &Publish, seen: Seen) {
         if let Some(packet_id) = publish.packet_id {
             self.deliveries.received(packet_id, seen);
         }

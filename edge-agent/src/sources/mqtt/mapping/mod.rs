@@ -33,6 +33,8 @@ pub enum Poison {
     UnknownTopic,
     #[error("the packet has {bytes} bytes, more than `packet_bytes_max` allows")]
     TooLarge { bytes: usize },
+    #[error("the packet is malformed")]
+    Malformed,
     #[error("not text in UTF-8")]
     NotText,
     #[error("not JSON: {0}")]
@@ -82,8 +84,9 @@ pub fn map(section: &TopicSection, topic: &str, payload: &[u8], received: UtcMic
 /// The id that the publisher gave the message, where configured and there.
 #[must_use]
 pub fn message_id(section: &TopicSection, payload: &[u8]) -> Option<String> {
+    let pointer = section.message_id.as_ref()?;
     let json: Json = serde_json::from_slice(payload).ok()?;
-    match json.pointer(section.message_id.as_ref()?.as_str())? {
+    match json.pointer(pointer.as_str())? {
         Json::Null => None,
         Json::String(text) => Some(text.clone()),
         other => Some(other.to_string()),

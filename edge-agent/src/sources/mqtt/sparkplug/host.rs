@@ -76,9 +76,9 @@ impl Host {
         Host { nodes: nodes.collect(), rebirth_pause_us: u64::from(rebirth_pause_s) * 1_000_000 }
     }
 
-    /// The broker's session is gone, and with it everything between then and now. Births are needed from every node whose
-    /// place is returned.
-    pub fn session_lost(&mut self, now: Moment) -> Vec<usize> {
+    /// The broker's session is gone and with it what was under way, or the process has just begun. Births are needed from
+    /// every node whose place is returned.
+    pub fn forget_births(&mut self, now: Moment) -> Vec<usize> {
         let pause_us = self.rebirth_pause_us;
         let mut places = Vec::new();
         for (place, node) in self.nodes.iter_mut().enumerate() {

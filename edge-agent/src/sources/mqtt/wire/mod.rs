@@ -111,8 +111,15 @@ impl Connection {
         if first >> 4 != packets::PUBLISH {
             return packets::other(self.version, frame);
         }
+        let packet_bytes = frame.len();
         frame.advance(head);
-        packets::publish(self.version, first & 0x0f, frame.freeze(), true).map(Incoming::Publish)
+        let body = frame.freeze();
+        match packets::publish(self.version, first & 0x0f, body.clone(), true) {
+            Ok(publish) => Ok(Incoming::Publish(publish)),
+            // The broker would send it again, for ever.
+            Err(_) => packets::publish(self.version, first & 0x0f, body, false)
+                .map(|publish| Incoming::Unreadable { publish, packet_bytes }),
+        }
     }
 
     async fn next_frame(&mut self) -> Result<(u8, usize, BytesMut), WireError> {
@@ -230,6 +237,18 @@ mod tests {
             drop(sending.await.unwrap());
             assert!(matches!(connection.receive().await, Err(WireError::Closed)));
         }
+    }
+
+    #[tokio::test]
+    async fn a_malformed_packet_is_named_and_the_next_one_read() {
+        let (mut connection, mut far) = connection(1024, 1024);
+        connection.version = Version::V5;
+        // Topic "a", identifier 9, properties that claim to be longer than the packet.
+        far.write_all(&[0x32, 6, 0, 1, b'a', 0, 9, 100, 0x32, 6, 0, 1, b'b', 0, 10, 0]).await.unwrap();
+        let Incoming::Unreadable { publish, packet_bytes: 8 } = connection.receive().await.unwrap() else { panic!() };
+        assert_eq!((&publish.topic[..], publish.packet_id), (&b"a"[..], Some(9)));
+        let Incoming::Publish(next) = connection.receive().await.unwrap() else { panic!() };
+        assert_eq!((&next.topic[..], next.packet_id), (&b"b"[..], Some(10)));
     }
 
     #[tokio::test]

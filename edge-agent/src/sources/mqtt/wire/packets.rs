@@ -12,6 +12,11 @@ use crate::sources::mqtt::configuration::Version;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Incoming {
     Publish(Publish),
+    /// Its head could be read, its payload is malformed: `payload` is empty.
+    Unreadable {
+        publish: Publish,
+        packet_bytes: usize,
+    },
     /// Larger than allowed: its payload was skipped, `payload` is empty.
     Oversized {
         publish: Publish,
