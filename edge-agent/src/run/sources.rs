@@ -11,6 +11,7 @@ use protocol::batch::Health;
 use protocol::id::Name;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::buffer::Buffer;
 use crate::configuration::Configuration;
@@ -150,7 +151,9 @@ async fn stop(running: impl IntoIterator<Item = Running>, within: Duration) {
 
 async fn keep_running(section: Section, context: SourceContext, house: House) {
     while !context.stopping.is_cancelled() {
-        let ended = tokio::spawn(section.clone().run(context.clone(), house.clone())).await;
+        // A task of its own, so that a panic ends here; one that is abandoned must not go on holding up capture's end.
+        let task = tokio::spawn(section.clone().run(context.clone(), house.clone()));
+        let ended = AbortOnDropHandle::new(task).await;
         if context.stopping.is_cancelled() {
             return;
         }
