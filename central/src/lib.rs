@@ -1,1 +1,15 @@
+//! Central: agents' facts into PostgreSQL exactly once, and everything that is read from them.
+//!
+//! - [`cli`]: the commands, and the only place that prints
+//! - [`configuration`]: one file, every value with a default
+//! - [`serve`]: what `central serve` puts together, in which order it starts and stops
+//! - [`database`]: connecting, the private PostgreSQL, migrations, what the server offers
+//! - [`doctor`]: what is wrong, and what to do about it
+//! - [`machines`], [`agents`]: what a plant has; each with its rules, its SQL (`store`) and its HTTP (`routes`)
+//! - [`web`]: router assembly, health, metrics, errors as problem+json
 
+pub mod cli;
+pub mod configuration;
+pub mod database;
+pub mod serve;
+pub mod web;

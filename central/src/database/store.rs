@@ -1,0 +1,146 @@
+//! SQL about the server and the schema as a whole.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, Row as _};
+
+use super::capabilities::{Capabilities, Extension, FactTables};
+
+/// Any number that nothing else in the database uses.
+const MIGRATION_LOCK: i64 = 0x6365_6e74_7261_6c00;
+
+/// Connects, asks, disconnects.
+pub async fn ping(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = options.connect().await?;
+    sqlx::query("SELECT 1").execute(&mut connection).await?;
+    connection.close().await
+}
+
+/// A connection of its own to where `pool` connects to.
+pub async fn connect_like(pool: &PgPool) -> Result<PgConnection, sqlx::Error> {
+    pool.connect_options().connect().await
+}
+
+/// Makes central's database in a cluster that has none yet. `maintenance` connects to another one.
+pub async fn ensure_database(maintenance: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = maintenance.connect().await?;
+    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'central')")
+        .fetch_one(&mut connection)
+        .await?;
+    if !exists {
+        sqlx::query("CREATE DATABASE central").execute(&mut connection).await?;
+    }
+    connection.close().await
+}
+
+/// Waits for its turn; the lock ends with the session.
+pub async fn lock_migrations(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let mut mentioned = false;
+    loop {
+        let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(MIGRATION_LOCK)
+            .fetch_one(&mut *connection)
+            .await?;
+        if locked {
+            return Ok(());
+        }
+        if !mentioned {
+            tracing::info!("another central migrates the database: waiting for it");
+            mentioned = true;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Version and checksum of every migration that was applied; none where the table does not exist.
+pub async fn applied_migrations(connection: &mut PgConnection) -> Result<Vec<(i64, Vec<u8>)>, sqlx::Error> {
+    let exists: bool =
+        sqlx::query_scalar("SELECT to_regclass('central_migrations') IS NOT NULL").fetch_one(&mut *connection).await?;
+    if !exists {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as("SELECT version, checksum FROM central_migrations WHERE success ORDER BY version")
+        .fetch_all(connection)
+        .await
+}
+
+pub async fn create_queues(connection: &mut PgConnection, queues: &[&str]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "SELECT pgmq.create(wanted) FROM unnest($1::text[]) wanted
+         WHERE wanted NOT IN (SELECT queue_name FROM pgmq.list_queues())",
+    )
+    .bind(queues)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub async fn run_script(connection: &mut PgConnection, script: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(script).execute(connection).await?;
+    Ok(())
+}
+
+/// Partitions ahead of need, months past retention dropped.
+pub async fn apply_retention(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar("SELECT apply_retention()").fetch_one(connection).await
+}
+
+pub async fn fact_tables(connection: &mut PgConnection) -> Result<FactTables, sqlx::Error> {
+    let kind: Option<String> = sqlx::query_scalar(
+        "SELECT CASE
+            WHEN c.relkind = 'p' THEN 'partitioned'
+            WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'ts_insert_blocker')
+                OR EXISTS (SELECT FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
+                           JOIN pg_namespace n ON n.oid = k.relnamespace
+                           WHERE i.inhparent = c.oid AND n.nspname = '_timescaledb_internal') THEN 'hypertables'
+            ELSE 'plain' END
+         FROM pg_class c WHERE c.oid = to_regclass('production_logs')",
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(match kind.as_deref() {
+        None => FactTables::Absent,
+        Some("partitioned") => FactTables::Partitioned,
+        Some("hypertables") => FactTables::Hypertables,
+        Some(_) => FactTables::Plain,
+    })
+}
+
+pub async fn capabilities(connection: &mut PgConnection) -> Result<Capabilities, sqlx::Error> {
+    let server = sqlx::query(
+        "SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+                current_setting('shared_preload_libraries') AS preloaded,
+                current_setting('timescaledb.license', true) AS license",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let preloaded: String = server.try_get("preloaded")?;
+    let preloaded: Vec<&str> = preloaded.split(',').map(|library| library.trim().trim_matches('"')).collect();
+    let extensions: Vec<(String, Option<String>, Option<String>)> = sqlx::query_as(
+        "SELECT name::text, default_version, installed_version FROM pg_available_extensions
+         WHERE name IN ('timescaledb', 'pg_cron', 'pg_trgm', 'pg_search', 'pg_textsearch', 'pgmq')",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let extension = |name: &str| {
+        let found = extensions.iter().find(|(known, _, _)| known == name);
+        Extension {
+            available: found.and_then(|(_, available, _)| available.clone()),
+            installed: found.and_then(|(_, _, installed)| installed.clone()),
+            preloaded: preloaded.contains(&name),
+        }
+    };
+    Ok(Capabilities {
+        version: server.try_get("version")?,
+        version_number: server.try_get("number")?,
+        timescaledb: extension("timescaledb"),
+        timescaledb_license: server.try_get::<Option<String>, _>("license")?.filter(|license| !license.is_empty()),
+        pg_cron: extension("pg_cron"),
+        pg_trgm: extension("pg_trgm"),
+        pg_search: extension("pg_search"),
+        pg_textsearch: extension("pg_textsearch"),
+        pgmq: extension("pgmq"),
+        facts: fact_tables(connection).await?,
+    })
+}
