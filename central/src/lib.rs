@@ -5,11 +5,15 @@
 //! - [`serve`]: what `central serve` puts together, in which order it starts and stops
 //! - [`database`]: connecting, the private PostgreSQL, migrations, what the server offers
 //! - [`doctor`]: what is wrong, and what to do about it
-//! - [`machines`], [`agents`]: what a plant has; each with its rules, its SQL (`store`) and its HTTP (`routes`)
+//! - [`machines`], [`agents`], [`events`]: what a plant has and what happened there; each folder with its rules, its SQL
+//!   (`store`) and its HTTP (`routes`)
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
 
+pub mod agents;
 pub mod cli;
 pub mod configuration;
 pub mod database;
+pub mod events;
+pub mod machines;
 pub mod serve;
 pub mod web;

@@ -2,14 +2,16 @@
 //! finish what they hold, the pools close, the private PostgreSQL last.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use process::clock::{Clock, SystemClock};
 use process::lifecycle::{Lifecycle, Supervisor};
 use tokio::net::TcpListener;
 
 use crate::configuration::Configuration;
 use crate::database::{Database, migrate};
-use crate::web;
+use crate::{agents, events, machines, web};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -29,10 +31,15 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
         migrate::state(&database.pool).await?.require_current()?;
     }
     let (lifecycle, supervisor) = Lifecycle::start();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
     let listen = configuration.web.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on web.listen {listen}"))?;
     let address = listener.local_addr()?;
-    let router = web::router(axum::Router::new(), axum::Router::new());
+    let reads = web::Reads { pool: database.reader.clone(), clock: clock.clone() };
+    let api = machines::routes::router(reads.clone())
+        .merge(events::routes::router(reads.clone()))
+        .merge(agents::routes::router(reads));
+    let router = web::router(api, axum::Router::new());
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     tracing::info!(%address, database = database.place, "central serves");
     Ok(supervisor)

@@ -1,9 +1,11 @@
 //! The web port: the API under `/api/v1`, health, metrics. Folders of the product bring their own routes; here they are
 //! put together and given what all of them have in common: limits, counting, errors as problem+json.
 
+pub mod page;
 pub mod problem;
 pub mod server;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,11 +14,29 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
+use chrono::{DateTime, Utc};
+use process::clock::Clock;
+use sqlx::PgPool;
+
 use self::problem::Problem;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 const BODY_BYTES_MAX: usize = 64 * 1024;
 const PATH_AND_QUERY_BYTES_MAX: usize = 4 * 1024;
+
+/// What a route that only reads needs.
+#[derive(Debug, Clone)]
+pub struct Reads {
+    pub pool: PgPool,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Reads {
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.clock.wall().0).unwrap_or_default()
+    }
+}
 
 /// `api` stands under `/api/v1`, `own` beside it.
 #[must_use]
