@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use process::clock::{Clock, SystemClock};
@@ -11,6 +12,8 @@ use tokio::net::TcpListener;
 
 use crate::configuration::Configuration;
 use crate::database::{Database, migrate};
+use crate::web::health::Readiness;
+use crate::web::metrics::{Exposes, Metrics, Requests};
 use crate::{agents, events, machines, web};
 
 /// Runs until the process is asked to stop.
@@ -38,8 +41,13 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let reads = web::Reads { pool: database.reader.clone(), clock: clock.clone() };
     let api = machines::routes::router(reads.clone())
         .merge(events::routes::router(reads.clone()))
-        .merge(agents::routes::router(reads));
-    let router = web::router(api, axum::Router::new());
+        .merge(agents::routes::router(reads.clone()));
+    let agents_port = Arc::new(AtomicBool::new(false));
+    let requests = Arc::new(Requests::default());
+    let sources: Vec<Arc<dyn Exposes>> = vec![requests.clone()];
+    let own = web::health::router(Readiness { reads: reads.clone(), agents_port: agents_port.clone() })
+        .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
+    let router = web::router(api, own, requests);
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     tracing::info!(%address, database = database.place, "central serves");
     Ok(supervisor)

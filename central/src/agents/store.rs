@@ -1,6 +1,7 @@
 //! SQL about agents.
 
 use chrono::{DateTime, Utc};
+use sqlx::postgres::PgConnection;
 use sqlx::PgPool;
 use sqlx::types::Json;
 
@@ -124,4 +125,39 @@ pub async fn agents(
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(|row| row.into_agent(now)).collect())
+}
+
+/// What metrics say of one agent.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Gauges {
+    pub plant: String,
+    pub agent: String,
+    pub enabled: bool,
+    pub diverged: bool,
+    pub silent_s: Option<f64>,
+    pub backlog_events: Option<i64>,
+    pub clock_offset_s: Option<f64>,
+}
+
+impl Gauges {
+    #[must_use]
+    pub fn labels(&self) -> [(&str, &str); 2] {
+        [("plant", &self.plant), ("agent", &self.agent)]
+    }
+}
+
+/// Enabled agents, and disabled ones with an open divergence; at most 10,000.
+pub async fn gauges(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Gauges>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT p.name AS plant, a.name AS agent, a.enabled, l.divergence_id IS NOT NULL AS diverged,
+                greatest(extract(epoch FROM $1 - s.last_sync_at), 0)::float8 AS silent_s, s.backlog_events,
+                s.clock_offset_us / 1e6::float8 AS clock_offset_s
+         FROM agents a JOIN plants p ON p.id = a.plant_id
+         LEFT JOIN agent_status s ON s.agent_id = a.id LEFT JOIN sync_ledger l ON l.agent_id = a.id
+         WHERE a.enabled OR l.divergence_id IS NOT NULL
+         ORDER BY p.name, a.name LIMIT 10000",
+    )
+    .bind(now)
+    .fetch_all(connection)
+    .await
 }

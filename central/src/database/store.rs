@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, Row as _};
 
@@ -143,4 +144,39 @@ pub async fn capabilities(connection: &mut PgConnection) -> Result<Capabilities,
         pgmq: extension("pgmq"),
         facts: fact_tables(connection).await?,
     })
+}
+
+/// Whether the facts of a week from now have a partition. Hypertables make theirs by themselves.
+pub async fn partitions_ahead(pool: &PgPool, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT relkind <> 'p' OR to_regclass('production_logs'
+                    || to_char(($1 + interval '7 days') AT TIME ZONE 'UTC', '\"_y\"YYYY\"m\"MM')) IS NOT NULL
+         FROM pg_class WHERE oid = to_regclass('production_logs')",
+    )
+    .bind(now)
+    .fetch_optional(pool)
+    .await
+    .map(|ahead| ahead.unwrap_or(false))
+}
+
+#[derive(Debug, Clone, serde::Serialize, sqlx::FromRow)]
+pub struct Queue {
+    pub name: String,
+    pub messages: i64,
+    pub oldest_s: Option<i32>,
+}
+
+/// Every queue and what waits in it.
+pub async fn queues(connection: &mut PgConnection) -> Result<Vec<Queue>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT queue_name AS name, queue_length AS messages, oldest_msg_age_sec AS oldest_s
+         FROM pgmq.metrics_all() ORDER BY queue_name",
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Events that wait for a person.
+pub async fn quarantined_events(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM quarantined_events WHERE released_at IS NULL").fetch_one(connection).await
 }

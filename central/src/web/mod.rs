@@ -1,6 +1,8 @@
 //! The web port: the API under `/api/v1`, health, metrics. Folders of the product bring their own routes; here they are
 //! put together and given what all of them have in common: limits, counting, errors as problem+json.
 
+pub mod health;
+pub mod metrics;
 pub mod page;
 pub mod problem;
 pub mod server;
@@ -18,6 +20,7 @@ use chrono::{DateTime, Utc};
 use process::clock::Clock;
 use sqlx::PgPool;
 
+use self::metrics::Requests;
 use self::problem::Problem;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -40,7 +43,7 @@ impl Reads {
 
 /// `api` stands under `/api/v1`, `own` beside it.
 #[must_use]
-pub fn router(api: Router, own: Router) -> Router {
+pub fn router(api: Router, own: Router, requests: Arc<Requests>) -> Router {
     own.nest("/api/v1", api)
         .fallback(async || Problem::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || {
@@ -48,6 +51,7 @@ pub fn router(api: Router, own: Router) -> Router {
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(bounded))
+        .layer(middleware::from_fn_with_state(requests, metrics::count))
 }
 
 /// No endless address, no endless answer; nothing of it is kept by a cache or taken for another type.
