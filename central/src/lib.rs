@@ -13,6 +13,7 @@ pub mod agents;
 pub mod cli;
 pub mod configuration;
 pub mod database;
+pub mod doctor;
 pub mod events;
 pub mod machines;
 pub mod serve;

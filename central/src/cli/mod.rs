@@ -1,5 +1,6 @@
 //! The command line. The only place in central that prints.
 
+mod doctor;
 mod migrate;
 mod serve;
 
@@ -50,6 +51,8 @@ enum Command {
     Serve(serve::Serve),
     /// Bring the database schema up to date (`serve` does it by itself)
     Migrate(migrate::Migrate),
+    /// Examine the database and what arrives in it, and say what to do
+    Doctor(doctor::Doctor),
 }
 
 #[must_use]
@@ -81,6 +84,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         match arguments.command {
             Command::Serve(command) => command.run(&configuration).await,
             Command::Migrate(command) => command.run(&configuration).await,
+            Command::Doctor(command) => Ok(command.run(&configuration).await),
         }
     })
 }

@@ -180,3 +180,76 @@ pub async fn queues(connection: &mut PgConnection) -> Result<Vec<Queue>, sqlx::E
 pub async fn quarantined_events(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT count(*) FROM quarantined_events WHERE released_at IS NULL").fetch_one(connection).await
 }
+
+/// Settings of the server and this session that decide whether data is safe, and what the clocks say.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Settings {
+    pub fsync: String,
+    pub full_page_writes: String,
+    pub synchronous_commit: String,
+    pub autovacuum: String,
+    pub data_checksums: String,
+    pub server_encoding: String,
+    pub isolation: String,
+    pub read_only: bool,
+    pub statement_timeout_ms: i64,
+    pub max_connections: i64,
+    pub max_locks_per_transaction: i64,
+    pub shared_buffers_bytes: i64,
+    pub max_wal_size_bytes: i64,
+    pub now: DateTime<Utc>,
+    pub database_bytes: i64,
+}
+
+pub async fn settings(connection: &mut PgConnection) -> Result<Settings, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
+                current_setting('synchronous_commit') AS synchronous_commit, current_setting('autovacuum') AS autovacuum,
+                current_setting('data_checksums') AS data_checksums,
+                current_setting('server_encoding') AS server_encoding,
+                current_setting('default_transaction_isolation') AS isolation,
+                pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS read_only,
+                (SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_ms,
+                current_setting('max_connections')::bigint AS max_connections,
+                current_setting('max_locks_per_transaction')::bigint AS max_locks_per_transaction,
+                pg_size_bytes(current_setting('shared_buffers')) AS shared_buffers_bytes,
+                pg_size_bytes(current_setting('max_wal_size')) AS max_wal_size_bytes,
+                clock_timestamp() AS now, pg_database_size(current_database()) AS database_bytes",
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Reasons for quarantine and how many events wait for each.
+pub async fn quarantine_reasons(connection: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT reason, count(*) FROM quarantined_events WHERE released_at IS NULL GROUP BY reason ORDER BY reason",
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Plants whose time zone the server does not know.
+pub async fn plants_without_time_zone(connection: &mut PgConnection) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT name, time_zone FROM plants p
+         WHERE NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = p.time_zone) ORDER BY name",
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Version of PGMQ that its crate installed here; none where it is an extension or not installed.
+pub async fn pgmq_sql_version(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    let exists: bool = sqlx::query_scalar("SELECT to_regclass('pgmq.__pgmq_migrations') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await?;
+    if !exists {
+        return Ok(None);
+    }
+    sqlx::query_scalar(
+        "SELECT version FROM pgmq.__pgmq_migrations ORDER BY string_to_array(version, '.')::int[] DESC LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await
+}
