@@ -367,7 +367,11 @@ fn judge_agents(contents: &Contents, findings: &mut Findings) {
         match agent.silent_s {
             Some(silent_s) if silent_s > SILENT_AFTER_S => {
                 let text = format!("{name} was not heard of for {} min", (silent_s / 60.0).round());
-                findings.warning("agents", text, "see `edge-agent status` on its computer; what it captures is kept there");
+                findings.warning(
+                    "agents",
+                    text,
+                    "see `edge-agent status` on its computer; what it captures is kept there",
+                );
             }
             None => findings.warning("agents", format!("{name} is enrolled and has never synced"), "start it there"),
             Some(_) => {}

@@ -7,6 +7,7 @@
 //! - [`doctor`]: what is wrong, and what to do about it
 //! - [`machines`], [`agents`], [`events`]: what a plant has and what happened there; each folder with its rules, its SQL
 //!   (`store`) and its HTTP (`routes`)
+//! - [`plants`], [`identity`]: where things stand, and the key that agents know central by
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
 
 pub mod agents;
@@ -15,6 +16,8 @@ pub mod configuration;
 pub mod database;
 pub mod doctor;
 pub mod events;
+pub mod identity;
 pub mod machines;
+pub mod plants;
 pub mod serve;
 pub mod web;

@@ -1,8 +1,8 @@
 //! SQL about agents.
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnection;
 use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 
 use super::{Agent, Backlog, Divergence, Gaps, Log};
@@ -57,11 +57,7 @@ impl AgentRow {
             host: self.host,
             peer_address: self.peer_address,
             started_at: self.started_at,
-            log: Log {
-                epoch: self.epoch.unwrap_or(1),
-                acknowledged: self.mark.unwrap_or(0),
-                newest: self.newest_seq,
-            },
+            log: Log { epoch: self.epoch.unwrap_or(1), acknowledged: self.mark.unwrap_or(0), newest: self.newest_seq },
             backlog: self.backlog_events.map(|events| Backlog {
                 events,
                 oldest_at: self.backlog_oldest_at,
@@ -160,4 +156,49 @@ pub async fn gauges(connection: &mut PgConnection, now: DateTime<Utc>) -> Result
     .bind(now)
     .fetch_all(connection)
     .await
+}
+
+/// Lets one agent in, once, until `expires_at`. Only the hash of the secret is kept.
+pub async fn invite(
+    pool: &PgPool,
+    plant_id: i32,
+    name: &str,
+    secret: &[u8],
+    created_by: &str,
+    expires_at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO enrolment_invitations (plant_id, agent_name, secret_hash, created_by, expires_at)
+         VALUES ($1, $2, sha256($3), $4, $5)",
+    )
+    .bind(plant_id)
+    .bind(name)
+    .bind(secret)
+    .bind(created_by)
+    .bind(expires_at)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// From its next request on. Returns whether anything changed.
+pub async fn set_enabled(
+    pool: &PgPool,
+    uuid: uuid::Uuid,
+    enabled: bool,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let changed = sqlx::query(
+        "UPDATE agents SET enabled = $2, disabled_at = CASE WHEN $2 THEN NULL ELSE $4 END,
+                           disabled_by = CASE WHEN $2 THEN NULL ELSE $3 END
+         WHERE uuid = $1 AND enabled <> $2",
+    )
+    .bind(uuid)
+    .bind(enabled)
+    .bind(by)
+    .bind(now)
+    .execute(pool)
+    .await?;
+    Ok(changed.rows_affected() == 1)
 }

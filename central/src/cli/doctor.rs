@@ -9,9 +9,11 @@ use crate::database::embedded::Purpose;
 use crate::doctor::{self, Level, Report};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status: 0 all is well, 1 somebody should look, 2 somebody must act (or the database cannot \
+#[command(
+    after_help = "Exit status: 0 all is well, 1 somebody should look, 2 somebody must act (or the database cannot \
                         be reached). Nothing is changed; a private PostgreSQL that does not run is started for as long \
-                        as it takes.")]
+                        as it takes."
+)]
 pub(super) struct Doctor {
     /// Print the report as JSON
     #[arg(long)]

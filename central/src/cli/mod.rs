@@ -1,5 +1,6 @@
 //! The command line. The only place in central that prints.
 
+mod agent;
 mod doctor;
 mod migrate;
 mod serve;
@@ -53,6 +54,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Examine the database and what arrives in it, and say what to do
     Doctor(doctor::Doctor),
+    /// Let agents in, list them, lock them out
+    Agent(agent::AgentCommand),
 }
 
 #[must_use]
@@ -84,6 +87,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         match arguments.command {
             Command::Serve(command) => command.run(&configuration).await,
             Command::Migrate(command) => command.run(&configuration).await,
+            Command::Agent(command) => command.run(&configuration).await,
             Command::Doctor(command) => Ok(command.run(&configuration).await),
         }
     })

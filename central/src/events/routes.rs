@@ -74,12 +74,8 @@ async fn events(reads: &Reads, machine: Machine, parameters: EventParameters) ->
     let limit = page::limit(parameters.limit, EVENTS_DEFAULT, EVENTS_MAX)?;
     let (from, to) = span(parameters.from, parameters.to, reads.now())?;
     let kinds = kinds(parameters.kind.as_deref())?;
-    let after: Option<Cursor> = parameters
-        .cursor
-        .as_deref()
-        .map(str::parse)
-        .transpose()
-        .map_err(|_| page::no_cursor())?;
+    let after: Option<Cursor> =
+        parameters.cursor.as_deref().map(str::parse).transpose().map_err(|_| page::no_cursor())?;
     let span = store::Span { machine_id: machine.id, from, to, kinds, after, limit: limit + 1 };
     let mut found = store::facts(&reads.pool, &span).await?;
     let next = cut(&mut found, limit).then(|| found.last().map(|(cursor, _)| cursor.to_string())).flatten();

@@ -70,11 +70,21 @@ pub async fn facts(pool: &PgPool, span: &Span) -> Result<Vec<(Cursor, Fact)>, sq
 macro_rules! branch {
     ($rank:literal, $table:literal, $content:literal) => {
         concat!(
-            "(SELECT f.at, ", $rank, " AS rank, f.agent_id, f.epoch, f.seq, f.clock::text AS clock, \
-              jsonb_build_object(", $content, ") AS content FROM ", $table, " f \
-              WHERE f.machine_id = $1 AND f.at >= $2 AND f.at < $3 AND ", $rank, " = ANY ($4) \
+            "(SELECT f.at, ",
+            $rank,
+            " AS rank, f.agent_id, f.epoch, f.seq, f.clock::text AS clock, \
+              jsonb_build_object(",
+            $content,
+            ") AS content FROM ",
+            $table,
+            " f \
+              WHERE f.machine_id = $1 AND f.at >= $2 AND f.at < $3 AND ",
+            $rank,
+            " = ANY ($4) \
               AND ($5::timestamptz IS NULL OR (f.at <= $5 AND (f.at < $5 OR \
-                  (", $rank, ", f.agent_id, coalesce(f.epoch, 0), coalesce(f.seq, 0)) < ($6, $7, $8, $9)))) \
+                  (",
+            $rank,
+            ", f.agent_id, coalesce(f.epoch, 0), coalesce(f.seq, 0)) < ($6, $7, $8, $9)))) \
               ORDER BY f.at DESC, f.agent_id DESC, coalesce(f.epoch, 0) DESC, coalesce(f.seq, 0) DESC LIMIT $10)"
         )
     };
@@ -82,35 +92,48 @@ macro_rules! branch {
 
 const FACTS: &str = concat!(
     "SELECT e.at, e.rank, e.agent_id, a.name AS agent, e.epoch, e.seq, e.clock, e.content FROM (",
-    branch!(1, "production_logs",
-        "'kind', 'count', 'signal', f.signal, 'quality', f.quality, 'delta', f.delta, 'raw', f.raw, 'basis', f.basis"),
+    branch!(
+        1,
+        "production_logs",
+        "'kind', 'count', 'signal', f.signal, 'quality', f.quality, 'delta', f.delta, 'raw', f.raw, 'basis', f.basis"
+    ),
     " UNION ALL ",
-    branch!(2, "machine_states",
-        "'kind', 'state', 'state', f.state, 'source_code', f.source_code, 'reason', f.reason"),
+    branch!(2, "machine_states", "'kind', 'state', 'state', f.state, 'source_code', f.source_code, 'reason', f.reason"),
     " UNION ALL ",
-    branch!(3, "scans",
+    branch!(
+        3,
+        "scans",
         "'kind', 'scan', 'source', f.source, 'text', f.text, 'raw', translate(encode(f.raw, 'base64'), E'\\n', ''), \
-         'symbology', f.symbology, 'elements', f.elements, 'problem', f.problem"),
+         'symbology', f.symbology, 'elements', f.elements, 'problem', f.problem"
+    ),
     " UNION ALL ",
-    branch!(4, "downtime_entries",
+    branch!(
+        4,
+        "downtime_entries",
         "'kind', 'downtime', 'stop', f.stop, 'change', f.change, 'began_at', f.began_at, 'lasted_us', f.lasted_us, \
          'reason', f.reason, 'note', f.note, 'split_from', f.split_from, 'new_stop', f.new_stop, \
-         'operator', f.operator"),
+         'operator', f.operator"
+    ),
     " UNION ALL ",
     branch!(5, "job_log", "'kind', 'job', 'action', f.action, 'work_order', f.work_order, 'operator', f.operator"),
     " UNION ALL ",
     branch!(6, "shift_log", "'kind', 'shift_log', 'entry', f.entry, 'operator', f.operator, 'note', f.note"),
     " UNION ALL ",
-    branch!(7, "measurements",
+    branch!(
+        7,
+        "measurements",
         "'kind', 'measurement', 'signal', f.signal, 'number', f.number, 'text', f.text, 'bool', f.bool, \
-         'unit', f.unit"),
+         'unit', f.unit"
+    ),
     " UNION ALL ",
-    branch!(8, "alarms",
-        "'kind', 'alarm', 'subject', f.subject, 'code', f.code, 'text', f.text, 'active', f.active"),
+    branch!(8, "alarms", "'kind', 'alarm', 'subject', f.subject, 'code', f.code, 'text', f.text, 'active', f.active"),
     " UNION ALL ",
-    branch!(9, "gaps",
+    branch!(
+        9,
+        "gaps",
         "'kind', 'gap', 'cause', f.cause, 'subject', f.subject, 'lost', f.lost, 'from', f.gap_from, 'to', f.gap_to, \
-         'text', f.text"),
+         'text', f.text"
+    ),
     ") e JOIN agents a ON a.id = e.agent_id \
      ORDER BY e.at DESC, e.rank DESC, e.agent_id DESC, coalesce(e.epoch, 0) DESC, coalesce(e.seq, 0) DESC LIMIT $10"
 );

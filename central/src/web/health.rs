@@ -61,8 +61,7 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     let closed = !readiness.agents_port.load(Ordering::Relaxed);
     checks.push(Check::of("agents_port", closed.then(|| "the port for agents is not open".to_owned())));
     let ok = checks.iter().all(|check| check.ok);
-    let (code, status) =
-        if ok { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let (code, status) = if ok { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     (code, Json(Report { status, checks })).into_response()
 }
 
