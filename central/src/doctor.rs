@@ -62,7 +62,7 @@ pub struct Contents {
     pub queues: Vec<Queue>,
     pub quarantine: Vec<(String, i64)>,
     pub plants_without_time_zone: Vec<(String, String)>,
-    pub agents: Vec<agents::store::Gauges>,
+    pub agents: Vec<agents::overview::store::Gauges>,
 }
 
 /// What `central doctor` shows.
@@ -104,7 +104,7 @@ async fn contents(
         queues: store::queues(connection).await?,
         quarantine: store::quarantine_reasons(connection).await?,
         plants_without_time_zone: store::plants_without_time_zone(connection).await?,
-        agents: agents::store::gauges(connection, at).await?,
+        agents: agents::overview::store::gauges(connection, at).await?,
     })
 }
 
@@ -476,7 +476,7 @@ mod tests {
     #[test]
     fn agents_that_are_silent_or_doubled_are_named() {
         let mut examined = healthy();
-        let agent = agents::store::Gauges {
+        let agent = agents::overview::store::Gauges {
             plant: "north".into(),
             agent: "hall-1".into(),
             enabled: true,
@@ -489,7 +489,7 @@ mod tests {
         contents.agents = vec![agent.clone()];
         assert_eq!(worst(&examined), (Level::Warning, "north/hall-1 was not heard of for 10 min".into()));
         let contents = examined.contents.as_mut().unwrap();
-        contents.agents = vec![agents::store::Gauges { diverged: true, ..agent }];
+        contents.agents = vec![agents::overview::store::Gauges { diverged: true, ..agent }];
         let (level, text) = worst(&examined);
         assert_eq!((level, text.contains("two histories")), (Level::Problem, true));
     }

@@ -6,7 +6,7 @@ use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, store};
+use super::overview::{Agent, store};
 use crate::web::Reads;
 use crate::web::page::{self, cut};
 use crate::web::problem::{Parameters, Problem, Segments};

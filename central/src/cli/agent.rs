@@ -10,7 +10,7 @@ use process::configuration::nearest;
 use protocol::enrolment::EnrolmentCode;
 use protocol::id::Name;
 
-use crate::agents::{self, Agent};
+use crate::agents::overview::{self, Agent};
 use crate::configuration::Configuration;
 use crate::database::embedded::Purpose;
 use crate::database::embedded::account::name_of;
@@ -115,7 +115,7 @@ impl Invite {
         let text = code.to_text();
         EnrolmentCode::parse(&text).with_context(|| format!("{address:?} is no address that a code can carry"))?;
         let expires_at = now() + self.ttl;
-        agents::store::invite(&database.pool, plant.id, &self.name, &code.secret, &who(), expires_at).await?;
+        overview::store::invite(&database.pool, plant.id, &self.name, &code.secret, &who(), expires_at).await?;
         if self.json {
             super::say(serde_json::json!({
                 "plant": plant.name, "agent": self.name, "code": text, "address": address, "expires_at": expires_at,
@@ -191,7 +191,7 @@ impl Which {
     async fn set_enabled(&self, database: &Database, enabled: bool) -> anyhow::Result<()> {
         let agent = self.find(database).await?;
         let word = if enabled { "enabled" } else { "disabled" };
-        let changed = agents::store::set_enabled(&database.pool, agent.uuid, enabled, &who(), now()).await;
+        let changed = overview::store::set_enabled(&database.pool, agent.uuid, enabled, &who(), now()).await;
         match changed {
             Ok(true) => super::say(format_args!("{}/{} is {word}.", agent.plant, agent.name)),
             Ok(false) => super::say(format_args!("{}/{} was {word} already.", agent.plant, agent.name)),
@@ -205,7 +205,7 @@ impl Which {
 }
 
 async fn all(database: &Database, plant: Option<&str>) -> anyhow::Result<Vec<Agent>> {
-    Ok(agents::store::agents(&database.reader, plant, None, None, AGENTS_MAX, now()).await?)
+    Ok(overview::store::agents(&database.reader, plant, None, None, AGENTS_MAX, now()).await?)
 }
 
 async fn list(database: &Database, json: bool) -> anyhow::Result<()> {

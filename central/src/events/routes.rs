@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cursor::Cursor;
 use super::fact::{Fact, Kind};
 use super::store;
-use crate::machines;
-use crate::machines::Machine;
+use crate::machines::overview::{self, Machine};
 use crate::machines::routes::{find, named};
 use crate::web::Reads;
 use crate::web::page::{self, cut};
@@ -33,7 +32,7 @@ async fn events_by_id(
     Segments(id): Segments<i32>,
     Parameters(parameters): Parameters<EventParameters>,
 ) -> Result<Json<EventList>, Problem> {
-    let machine = find(&reads, machines::store::Filter { id: Some(id), ..machines::store::Filter::default() }).await?;
+    let machine = find(&reads, overview::store::Filter { id: Some(id), ..overview::store::Filter::default() }).await?;
     events(&reads, machine, parameters).await
 }
 

@@ -157,7 +157,7 @@ async fn answer(State(metrics): State<Metrics>) -> Response {
 
 #[derive(Debug)]
 struct FromDatabase {
-    agents: Vec<agents::store::Gauges>,
+    agents: Vec<agents::overview::store::Gauges>,
     quarantined: i64,
     queues: Vec<Queue>,
 }
@@ -165,7 +165,7 @@ struct FromDatabase {
 async fn read(reads: &Reads) -> Result<FromDatabase, sqlx::Error> {
     let mut connection = reads.pool.acquire().await?;
     Ok(FromDatabase {
-        agents: agents::store::gauges(&mut connection, reads.now()).await?,
+        agents: agents::overview::store::gauges(&mut connection, reads.now()).await?,
         quarantined: store::quarantined_events(&mut connection).await?,
         queues: store::queues(&mut connection).await?,
     })

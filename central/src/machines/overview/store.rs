@@ -1,4 +1,4 @@
-//! SQL about machines.
+//! SQL about how machines stand.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgPool;

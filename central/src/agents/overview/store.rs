@@ -1,4 +1,4 @@
-//! SQL about agents.
+//! SQL about how agents are doing.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -9,6 +9,7 @@ use super::{Agent, Backlog, Divergence, Gaps, Log};
 
 #[derive(Debug, sqlx::FromRow)]
 struct AgentRow {
+    id: i32,
     uuid: uuid::Uuid,
     plant: String,
     name: String,
@@ -44,6 +45,7 @@ impl AgentRow {
     fn into_agent(self, now: DateTime<Utc>) -> Agent {
         let silent_ms = |at: DateTime<Utc>| now.signed_duration_since(at).num_milliseconds().max(0);
         Agent {
+            id: self.id,
             uuid: self.uuid,
             plant: self.plant,
             name: self.name,
@@ -92,7 +94,7 @@ pub async fn agents(
               AND ($3::text IS NULL OR (p.name, a.name, a.uuid) > ($3, $4, $5))
             ORDER BY p.name, a.name, a.uuid LIMIT $6
         )
-        SELECT c.uuid, c.plant, c.name, c.enabled, c.enrolled_at, c.disabled_at,
+        SELECT c.id, c.uuid, c.plant, c.name, c.enabled, c.enrolled_at, c.disabled_at,
                s.last_sync_at, s.clock_offset_us, s.version, s.host, s.peer_address, s.started_at,
                l.epoch, l.mark, s.newest_seq, s.backlog_events, s.backlog_oldest_at, s.buffer_bytes,
                s.buffer_bytes_max, s.poison_messages, s.dropped_events, s.conditions,
