@@ -6,20 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
+use axum::Router;
 use process::clock::{Clock, SystemClock};
 use process::lifecycle::{Lifecycle, Supervisor};
 use tokio::net::TcpListener;
 
 use crate::configuration::Configuration;
-use crate::database::{Database, migrate};
+use crate::database::{Database, maintenance, migrate};
+use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
 use crate::{agents, events, machines, web};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
-    let started = start(configuration, &database, migrates).await;
-    let ended = match started {
+    let ended = match start(configuration, &database, migrates).await {
         Ok(supervisor) => Ok(supervisor.run().await),
         Err(error) => Err(error),
     };
@@ -33,22 +34,28 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     } else {
         migrate::state(&database.pool).await?.require_current()?;
     }
-    let (lifecycle, supervisor) = Lifecycle::start();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
+    let (lifecycle, supervisor) = Lifecycle::start();
     let listen = configuration.web.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on web.listen {listen}"))?;
     let address = listener.local_addr()?;
-    let reads = web::Reads { pool: database.reader.clone(), clock: clock.clone() };
+    let reads = Reads { pool: database.reader.clone(), clock };
+    let router = router(reads, Arc::new(AtomicBool::new(false)), Vec::new());
+    lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
+    lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
+    tracing::info!(web = %address, database = database.place, "central serves");
+    Ok(supervisor)
+}
+
+/// Everything the web port answers. `sources` are what counts besides the port itself.
+#[must_use]
+pub fn router(reads: Reads, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
+    let requests = Arc::new(Requests::default());
+    sources.push(requests.clone());
     let api = machines::routes::router(reads.clone())
         .merge(events::routes::router(reads.clone()))
         .merge(agents::routes::router(reads.clone()));
-    let agents_port = Arc::new(AtomicBool::new(false));
-    let requests = Arc::new(Requests::default());
-    let sources: Vec<Arc<dyn Exposes>> = vec![requests.clone()];
-    let own = web::health::router(Readiness { reads: reads.clone(), agents_port: agents_port.clone() })
+    let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
-    let router = web::router(api, own, requests);
-    lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
-    tracing::info!(%address, database = database.place, "central serves");
-    Ok(supervisor)
+    web::router(api, own, requests)
 }

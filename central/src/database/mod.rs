@@ -6,6 +6,7 @@
 
 pub mod capabilities;
 pub mod embedded;
+pub mod maintenance;
 pub mod migrate;
 pub mod store;
 

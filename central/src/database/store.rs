@@ -8,8 +8,9 @@ use sqlx::{ConnectOptions as _, Connection as _, PgPool, Row as _};
 
 use super::capabilities::{Capabilities, Extension, FactTables};
 
-/// Any number that nothing else in the database uses.
+/// Any numbers that nothing else in the database uses.
 const MIGRATION_LOCK: i64 = 0x6365_6e74_7261_6c00;
+const MAINTENANCE_LOCK: i64 = MIGRATION_LOCK + 1;
 
 /// Connects, asks, disconnects.
 pub async fn ping(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
@@ -252,4 +253,36 @@ pub async fn pgmq_sql_version(connection: &mut PgConnection) -> Result<Option<St
     )
     .fetch_optional(connection)
     .await
+}
+
+/// Whether this session is the one that maintains; until it ends.
+pub async fn lock_maintenance(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(MAINTENANCE_LOCK).fetch_one(connection).await
+}
+
+/// A window of a continuous aggregate, and the noted repairs that refreshing it settles.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Refresh {
+    pub aggregate: String,
+    pub from_at: DateTime<Utc>,
+    pub to_at: DateTime<Utc>,
+    pub repairs: Vec<i64>,
+}
+
+pub async fn refreshes_due(connection: &mut PgConnection) -> Result<Vec<Refresh>, sqlx::Error> {
+    sqlx::query_as("SELECT aggregate::text, from_at, to_at, repairs FROM aggregate_refreshes_due() ORDER BY from_at")
+        .fetch_all(connection)
+        .await
+}
+
+/// Refreshes first and settles then: cut short in between, it is refreshed once more.
+pub async fn refresh(connection: &mut PgConnection, due: &Refresh) -> Result<(), sqlx::Error> {
+    sqlx::query("CALL refresh_continuous_aggregate($1::text::regclass, $2::timestamptz, $3::timestamptz)")
+        .bind(&due.aggregate)
+        .bind(due.from_at)
+        .bind(due.to_at)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("DELETE FROM aggregate_repairs WHERE id = ANY ($1)").bind(&due.repairs).execute(connection).await?;
+    Ok(())
 }
