@@ -265,9 +265,9 @@ async fn nonsense_is_answered_with_what_was_expected() {
         api.refused(path, StatusCode::NOT_FOUND).await;
     }
     api.refused(&format!("/api/v1/machines?plant={}", "x".repeat(5000)), StatusCode::URI_TOO_LONG).await;
-    // A zero byte cannot be in a name; PostgreSQL would refuse it.
-    api.refused("/api/v1/machines?plant=%00", StatusCode::BAD_REQUEST).await;
-    api.refused("/api/v1/machines/north/%00", StatusCode::NOT_FOUND).await;
+    for path in ["/api/v1/machines?plant=%00", "/api/v1/machines/north/%00"] {
+        api.refused(path, StatusCode::BAD_REQUEST).await;
+    }
     let (status, kind, _) = api.ask("DELETE", "/api/v1/machines").await;
     assert_eq!((status, kind.as_str()), (StatusCode::METHOD_NOT_ALLOWED, "application/problem+json"));
     api.database.close().await;

@@ -54,7 +54,8 @@ pub struct Capabilities {
     /// As `server_version_num` says it: 150020.
     pub version_number: i32,
     pub timescaledb: Extension,
-    /// `timescale` has columnstore and aggregates, `apache` has not; none when not preloaded.
+    /// `timescale` has columnstore and aggregates, `apache` has not; none where the extension is not in this database:
+    /// only then does the server know.
     pub timescaledb_license: Option<String>,
     pub pg_cron: Extension,
     pub pg_trgm: Extension,
@@ -77,12 +78,12 @@ impl Capabilities {
         }
     }
 
-    /// Available, preloaded, with the community licence.
+    /// Available, preloaded, and not known to lack the community licence.
     #[must_use]
     pub fn offers_timescaledb(&self) -> bool {
         self.timescaledb.available.is_some()
             && self.timescaledb.preloaded
-            && self.timescaledb_license.as_deref() == Some("timescale")
+            && self.timescaledb_license.as_deref() != Some("apache")
     }
 
     #[must_use]

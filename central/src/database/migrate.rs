@@ -180,7 +180,16 @@ async fn install_pgmq(
 }
 
 async fn define(connection: &mut PgConnection) -> anyhow::Result<Definition> {
-    let capabilities = store::capabilities(connection).await?;
+    let mut capabilities = store::capabilities(connection).await?;
+    if capabilities.definition() == Definition::Timescaledb && capabilities.timescaledb.installed.is_none() {
+        // Only once it is in the database does the server say under which licence.
+        store::create_timescaledb(connection).await.context("cannot create the extension timescaledb")?;
+        capabilities = store::capabilities(connection).await?;
+        if capabilities.definition() == Definition::Native {
+            tracing::warn!("TimescaleDB lacks its community licence here: facts become native partitions");
+            store::drop_timescaledb(connection).await?;
+        }
+    }
     let definition = capabilities.definition();
     let scripts: &[Script] = match definition {
         Definition::Timescaledb => &TIMESCALEDB,

@@ -78,6 +78,17 @@ pub async fn create_queues(connection: &mut PgConnection, queues: &[&str]) -> Re
     Ok(())
 }
 
+pub async fn create_timescaledb(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("CREATE EXTENSION IF NOT EXISTS timescaledb").execute(connection).await?;
+    Ok(())
+}
+
+/// Only where nothing uses it.
+pub async fn drop_timescaledb(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("DROP EXTENSION timescaledb").execute(connection).await?;
+    Ok(())
+}
+
 pub async fn run_script(connection: &mut PgConnection, script: &'static str) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(script).execute(connection).await?;
     Ok(())

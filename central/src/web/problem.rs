@@ -47,6 +47,10 @@ impl From<sqlx::Error> for Problem {
             tracing::warn!(%error, "a request took too long");
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "that took too long; ask for less");
         }
+        // character_not_in_repertoire: a zero byte, which no text in PostgreSQL holds.
+        if error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("22021")) {
+            return Problem::bad_request("a zero byte is in no name");
+        }
         tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "something is wrong inside central; its log says what")
     }
