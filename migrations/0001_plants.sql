@@ -41,7 +41,7 @@ CREATE TABLE enrolment_invitations (
     used_at     timestamptz,
     agent_id    integer REFERENCES agents
 );
-COMMENT ON TABLE enrolment_invitations IS 'One-time secrets, as SHA-256 only. Used once or expired; kept as the record of who let whom in.';
+COMMENT ON TABLE enrolment_invitations IS 'One-time secrets, as BLAKE3 hashes only. Used once or expired; kept as the record of who let whom in.';
 
 CREATE TABLE machines (
     id                 integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

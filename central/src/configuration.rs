@@ -7,10 +7,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use process::configuration::{Checked, ConfigurationError, KeyPath, Problems};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
+
+use crate::sync;
 
 /// Read when no file is named and this one exists.
 pub const DEFAULT_FILE: &str = "/etc/central/central.toml";
@@ -82,6 +85,12 @@ pub struct AgentsSection {
     pub listen: SocketAddr,
     /// `host:port` that enrolment codes carry. Absent: this computer's name and the port of `listen`.
     pub public_address: Option<String>,
+    /// Connections at one time.
+    pub connections_max: usize,
+    /// Memory for batches that are read or wait; past it agents are told to come back.
+    pub batch_memory_mb: usize,
+    /// How far ahead of central's clock an event may be before it is quarantined.
+    pub future_tolerance_s: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -141,7 +150,13 @@ impl Default for DatabaseSection {
 
 impl Default for AgentsSection {
     fn default() -> AgentsSection {
-        AgentsSection { listen: SocketAddr::from(([0, 0, 0, 0], 7443)), public_address: None }
+        AgentsSection {
+            listen: SocketAddr::from(([0, 0, 0, 0], 7443)),
+            public_address: None,
+            connections_max: 4_096,
+            batch_memory_mb: 256,
+            future_tolerance_s: 300,
+        }
     }
 }
 
@@ -156,6 +171,16 @@ impl AgentsSection {
     #[must_use]
     pub fn address_for_agents(&self, host: &str) -> String {
         self.public_address.clone().unwrap_or_else(|| format!("{host}:{}", self.listen.port()))
+    }
+
+    #[must_use]
+    pub fn sync_settings(&self, key_file: PathBuf) -> sync::Settings {
+        sync::Settings {
+            connections_max: self.connections_max,
+            batch_bytes_max: self.batch_memory_mb * 1024 * 1024,
+            future_tolerance: Duration::from_secs(self.future_tolerance_s),
+            ..sync::Settings::new(self.listen, key_file)
+        }
     }
 }
 
@@ -260,6 +285,17 @@ impl DatabaseSection {
 
 impl AgentsSection {
     fn check(&self, at: &KeyPath, problems: &mut Problems) {
+        for (key, value, range) in [
+            ("connections_max", self.connections_max, 1..=65_536),
+            // Four of the largest batches, content included.
+            ("batch_memory_mb", self.batch_memory_mb, 64..=16_384),
+            ("future_tolerance_s", usize::try_from(self.future_tolerance_s).unwrap_or(usize::MAX), 1..=86_400),
+        ] {
+            if !range.contains(&value) {
+                let text = format!("{value} is out of range: expected {} to {}", range.start(), range.end());
+                problems.add(at.key(key), text);
+            }
+        }
         let Some(address) = &self.public_address else { return };
         let fits = address.rsplit_once(':').is_some_and(|(host, port)| {
             !host.is_empty() && !host.contains([' ', '/', '@']) && port.parse::<u16>().is_ok_and(|port| port != 0)

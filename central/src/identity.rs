@@ -2,12 +2,18 @@
 //! processes behind one address share it.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use process::key::KeyAndCertificate;
 
 use crate::database::embedded::account::belongs_with_its_folder;
+
+/// Where the key lies.
+#[must_use]
+pub fn key_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("identity").join("central-key.pem")
+}
 
 /// Reads the key under the data directory, or makes it.
 pub fn central_key(data_dir: &Path) -> anyhow::Result<KeyAndCertificate> {
@@ -20,7 +26,7 @@ pub fn central_key(data_dir: &Path) -> anyhow::Result<KeyAndCertificate> {
     let lock = lock.with_context(|| format!("cannot open {}", lock_file.display()))?;
     belongs_with_its_folder(&lock_file)?;
     lock.lock().with_context(|| format!("cannot lock {}", lock_file.display()))?;
-    let file = folder.join("central-key.pem");
+    let file = key_file(data_dir);
     let key = KeyAndCertificate::read_or_make(&file, "central")?;
     belongs_with_its_folder(&file)?;
     Ok(key)

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -16,7 +16,7 @@ use crate::database::{Database, maintenance, migrate};
 use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{agents, events, machines, web};
+use crate::{agents, events, identity, machines, sync, web};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -39,12 +39,40 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let listen = configuration.web.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on web.listen {listen}"))?;
     let address = listener.local_addr()?;
+    let agents_port = Arc::new(AtomicBool::new(false));
+    listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(reads, Arc::new(AtomicBool::new(false)), Vec::new());
+    let router = router(reads, agents_port, Vec::new());
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
     Ok(supervisor)
+}
+
+async fn listen_to_agents(
+    configuration: &Configuration,
+    database: &Database,
+    lifecycle: &Lifecycle,
+    clock: Arc<dyn Clock>,
+    open: Arc<AtomicBool>,
+) -> anyhow::Result<()> {
+    // Made here under a lock, before anybody reads it.
+    identity::central_key(&configuration.data.dir)?;
+    let settings = configuration.agents.sync_settings(identity::key_file(&configuration.data.dir));
+    let server = sync::server::Server::bind(database.pool.clone(), clock, settings).await?;
+    let (address, key, committer) = (server.local_addr()?, server.key(), server.committer());
+    let stopping = lifecycle.stopping();
+    lifecycle.spawn("agents' port", async move {
+        open.store(true, Ordering::Relaxed);
+        let ended = server.run(stopping).await;
+        open.store(false, Ordering::Relaxed);
+        ended
+    });
+    let (pool, stopping) = (database.pool.clone(), lifecycle.stopping());
+    lifecycle.spawn("notices of changes", sync::maintenance::notify(pool.clone(), committer, stopping.clone()));
+    lifecycle.spawn("pruning of digests", sync::maintenance::prune(pool, stopping));
+    tracing::info!(%address, %key, "central listens to agents");
+    Ok(())
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.

@@ -1,0 +1,301 @@
+//! `divergences`, `divergence_instances`, `divergence_frames`.
+
+use chrono::{DateTime, Utc};
+use protocol::batch::Batch;
+use protocol::chain::ChainHash;
+use protocol::id::{Epoch, Instance, Seq};
+use protocol::reply::DivergenceReason;
+use sqlx::{PgConnection, PgPool, Row as _};
+
+use crate::agents::divergence::{Claimant, Divergence, ResolveError};
+use crate::sync::facts::seq_bits;
+use crate::sync::ledger::{self, Ledger, Resumption};
+use crate::sync::store::{digests, epoch_bits, lock, reason_of, reason_word};
+
+/// Processes listed of one divergence, and batches kept of each.
+const INSTANCES_MAX: i64 = 16;
+const FRAMES_PER_INSTANCE_MAX: i64 = 2;
+
+/// A batch that was refused.
+#[derive(Debug)]
+pub struct RefusedBatch<'b> {
+    pub agent_id: i32,
+    pub epoch: Epoch,
+    pub instance: Instance,
+    pub host: Option<String>,
+    pub peer: String,
+    pub newest_seq: Seq,
+    pub first_seq: Seq,
+    pub last_seq: Seq,
+    pub frame: &'b [u8],
+    pub at: DateTime<Utc>,
+}
+
+/// Opens a divergence and locks the agent. The ledger row is locked by this transaction.
+pub async fn open(
+    connection: &mut PgConnection,
+    ledger: &Ledger,
+    reason: DivergenceReason,
+    fork: Option<Seq>,
+    text: &str,
+    refused: &RefusedBatch<'_>,
+) -> sqlx::Result<()> {
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO divergences (agent_id, epoch, reason, fork_seq, mark, text, first_seen_at, last_seen_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING id",
+    )
+    .bind(refused.agent_id)
+    .bind(epoch_bits(ledger.epoch))
+    .bind(reason_word(reason))
+    .bind(fork.map(seq_bits))
+    .bind(seq_bits(ledger.mark))
+    .bind(text)
+    .bind(refused.at)
+    .fetch_one(&mut *connection)
+    .await?;
+    sqlx::query("UPDATE sync_ledger SET divergence_id = $2, updated_at = now() WHERE agent_id = $1")
+        .bind(refused.agent_id)
+        .bind(id)
+        .execute(&mut *connection)
+        .await?;
+    if let Some(instance) = ledger.instance {
+        sqlx::query(
+            "INSERT INTO divergence_instances (divergence_id, starts, id, host, peer_address, listened_to, newest_seq,
+                                               first_seen_at, last_seen_at)
+             SELECT $1, $2, $3, s.host, s.peer_address, true, coalesce(s.newest_seq, $5), coalesce(s.last_sync_at, $6),
+                    coalesce(s.last_sync_at, $6)
+             FROM (SELECT) one LEFT JOIN agent_status s ON s.agent_id = $4",
+        )
+        .bind(id)
+        .bind(i64::from(instance.starts))
+        .bind(instance.id.cast_signed())
+        .bind(refused.agent_id)
+        .bind(seq_bits(ledger.mark))
+        .bind(refused.at)
+        .execute(&mut *connection)
+        .await?;
+    }
+    keep(connection, id, refused).await
+}
+
+/// Counts and keeps a batch that was refused because of a divergence that is known.
+pub async fn refuse_again(connection: &mut PgConnection, refused: &RefusedBatch<'_>) -> sqlx::Result<()> {
+    let id: Option<i64> = sqlx::query_scalar(
+        "UPDATE divergences SET refused_batches = refused_batches + 1, last_seen_at = $2
+         WHERE id = (SELECT max(id) FROM divergences WHERE agent_id = $1) RETURNING id",
+    )
+    .bind(refused.agent_id)
+    .bind(refused.at)
+    .fetch_optional(&mut *connection)
+    .await?;
+    match id {
+        Some(id) => keep(connection, id, refused).await,
+        None => Ok(()),
+    }
+}
+
+async fn keep(connection: &mut PgConnection, divergence: i64, refused: &RefusedBatch<'_>) -> sqlx::Result<()> {
+    let starts = i64::from(refused.instance.starts);
+    let id = refused.instance.id.cast_signed();
+    let listed = sqlx::query(
+        "INSERT INTO divergence_instances AS i (divergence_id, starts, id, host, peer_address, listened_to, newest_seq,
+                                                first_seen_at, last_seen_at)
+         SELECT $1, $2, $3, $4, $5, false, $6, $7, $7
+         WHERE EXISTS (SELECT FROM divergence_instances WHERE divergence_id = $1 AND starts = $2 AND id = $3)
+            OR (SELECT count(*) FROM divergence_instances WHERE divergence_id = $1) < $8
+         ON CONFLICT (divergence_id, starts, id) DO UPDATE
+         SET host = coalesce(excluded.host, i.host), peer_address = excluded.peer_address,
+             newest_seq = excluded.newest_seq, last_seen_at = excluded.last_seen_at",
+    )
+    .bind(divergence)
+    .bind(starts)
+    .bind(id)
+    .bind(refused.host.as_deref())
+    .bind(&refused.peer)
+    .bind(seq_bits(refused.newest_seq))
+    .bind(refused.at)
+    .bind(INSTANCES_MAX)
+    .execute(&mut *connection)
+    .await?;
+    if listed.rows_affected() == 0 {
+        return Ok(());
+    }
+    // The first batch says where its log stands; a second one is kept when it brings events that the first did not.
+    sqlx::query(
+        "INSERT INTO divergence_frames (divergence_id, starts, instance_id, first_seq, last_seq, frame, received_at)
+         SELECT $1, $2, $3, $4, $5, $6, $7
+         WHERE (SELECT count(*) < $8 AND coalesce(max(last_seq), -1) < $5
+                FROM divergence_frames WHERE divergence_id = $1 AND starts = $2 AND instance_id = $3)",
+    )
+    .bind(divergence)
+    .bind(starts)
+    .bind(id)
+    .bind(seq_bits(refused.first_seq))
+    .bind(seq_bits(refused.last_seq))
+    .bind(refused.frame)
+    .bind(refused.at)
+    .bind(FRAMES_PER_INSTANCE_MAX)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The latest divergence of every agent that ever had one; those that are open first.
+pub async fn list(pool: &PgPool) -> sqlx::Result<Vec<Divergence>> {
+    let rows = sqlx::query(
+        "SELECT d.id, d.agent_id, a.name, p.name, d.reason, d.text, d.fork_seq, d.mark, d.first_seen_at, d.last_seen_at,
+                d.refused_batches, d.resolved_at, d.resolved_by, d.accepted_starts, d.accepted_id
+         FROM divergences d JOIN agents a ON a.id = d.agent_id JOIN plants p ON p.id = a.plant_id
+         WHERE d.id = (SELECT max(id) FROM divergences WHERE agent_id = d.agent_id)
+         ORDER BY d.resolved_at IS NOT NULL, d.id",
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut divergences = Vec::new();
+    for row in rows {
+        let accepted = (row.try_get::<Option<i64>, _>(13)?, row.try_get::<Option<i64>, _>(14)?);
+        let id = row.try_get(0)?;
+        divergences.push(Divergence {
+            id,
+            agent_id: row.try_get(1)?,
+            agent_name: row.try_get(2)?,
+            plant_name: row.try_get(3)?,
+            reason: reason_of(row.try_get(4)?),
+            text: row.try_get(5)?,
+            fork_seq: row.try_get(6)?,
+            mark: row.try_get(7)?,
+            first_seen_at: row.try_get(8)?,
+            last_seen_at: row.try_get(9)?,
+            refused_batches: row.try_get(10)?,
+            resolved_at: row.try_get(11)?,
+            resolved_by: row.try_get(12)?,
+            instances: claimants(pool, id, accepted).await?,
+        });
+    }
+    Ok(divergences)
+}
+
+async fn claimants(
+    pool: &PgPool,
+    divergence: i64,
+    accepted: (Option<i64>, Option<i64>),
+) -> sqlx::Result<Vec<Claimant>> {
+    let rows = sqlx::query(
+        "SELECT starts, id, host, peer_address, listened_to, newest_seq, first_seen_at, last_seen_at
+         FROM divergence_instances WHERE divergence_id = $1 ORDER BY first_seen_at, starts, id",
+    )
+    .bind(divergence)
+    .fetch_all(pool)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let (starts, id): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(Claimant {
+                instance: Instance { starts: u32::try_from(starts).unwrap_or(0), id: id.cast_unsigned() },
+                host: row.try_get(2)?,
+                peer_address: row.try_get(3)?,
+                listened_to: row.try_get(4)?,
+                newest_seq: row.try_get(5)?,
+                first_seen_at: row.try_get(6)?,
+                last_seen_at: row.try_get(7)?,
+                accepted: accepted == (Some(starts), Some(id)),
+            })
+        })
+        .collect()
+}
+
+/// Accepts one process of an agent's latest divergence. Its next batch is answered with the new epoch.
+pub async fn resolve(
+    pool: &PgPool,
+    agent: i32,
+    instance: Instance,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<(Epoch, Resumption), ResolveError> {
+    let mut transaction = pool.begin().await?;
+    let (ledger, _) =
+        lock(&mut transaction, &[agent]).await?.remove(&agent).ok_or(ResolveError::NoDivergence(agent))?;
+    let divergence: i64 = sqlx::query_scalar("SELECT max(id) FROM divergences WHERE agent_id = $1")
+        .bind(agent)
+        .fetch_one(&mut *transaction)
+        .await
+        .and_then(|id: Option<i64>| id.ok_or(sqlx::Error::RowNotFound))
+        .map_err(|error| match error {
+            sqlx::Error::RowNotFound => ResolveError::NoDivergence(agent),
+            other => ResolveError::Database(other),
+        })?;
+    let resumption = resumption(&mut transaction, agent, &ledger, divergence, instance).await?;
+    let epoch = Epoch(ledger.epoch.0 + 1);
+    sqlx::query(
+        "UPDATE sync_ledger SET epoch = $2, mark = $3, hash = $4, instance_starts = $5, instance_id = $6,
+                known_until = $7, divergence_id = NULL, updated_at = now() WHERE agent_id = $1",
+    )
+    .bind(agent)
+    .bind(epoch_bits(epoch))
+    .bind(seq_bits(resumption.mark))
+    .bind(&resumption.hash.0[..])
+    .bind(i64::from(instance.starts))
+    .bind(instance.id.cast_signed())
+    .bind(seq_bits(resumption.known_until))
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query(
+        "UPDATE divergences SET resolved_at = $2, resolved_by = $3, accepted_starts = $4, accepted_id = $5 WHERE id = $1",
+    )
+    .bind(divergence)
+    .bind(at)
+    .bind(by)
+    .bind(i64::from(instance.starts))
+    .bind(instance.id.cast_signed())
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok((epoch, resumption))
+}
+
+async fn resumption(
+    connection: &mut PgConnection,
+    agent: i32,
+    ledger: &Ledger,
+    divergence: i64,
+    instance: Instance,
+) -> Result<Resumption, ResolveError> {
+    let listed: Option<bool> = sqlx::query_scalar(
+        "SELECT listened_to FROM divergence_instances WHERE divergence_id = $1 AND starts = $2 AND id = $3",
+    )
+    .bind(divergence)
+    .bind(i64::from(instance.starts))
+    .bind(instance.id.cast_signed())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let listened_to = listed.ok_or(ResolveError::UnknownInstance { starts: instance.starts, id: instance.id })?;
+    if listened_to && ledger.instance == Some(instance) {
+        return Ok(Resumption { mark: ledger.mark, hash: ledger.hash, known_until: ledger.known_until });
+    }
+    let frame: Vec<u8> = sqlx::query_scalar(
+        "SELECT frame FROM divergence_frames WHERE divergence_id = $1 AND starts = $2 AND instance_id = $3
+         ORDER BY id LIMIT 1",
+    )
+    .bind(divergence)
+    .bind(i64::from(instance.starts))
+    .bind(instance.id.cast_signed())
+    .fetch_optional(&mut *connection)
+    .await?
+    .ok_or(ResolveError::NothingKept)?;
+    let batch: Batch = protocol::codec::decode(&frame)?;
+    let chain = chain(&batch);
+    let known = digests(connection, agent, (Seq(batch.first_seq.0 - 1), ledger.mark)).await?;
+    Ok(ledger::resume(ledger.mark, &known, batch.first_seq, batch.previous, &chain))
+}
+
+fn chain(batch: &Batch) -> Vec<ChainHash> {
+    let mut hash = batch.previous;
+    batch
+        .events
+        .iter()
+        .map(|event| {
+            hash = hash.next(event);
+            hash
+        })
+        .collect()
+}

@@ -1,0 +1,63 @@
+//! Letting agents in: one-time secrets and what they are good for.
+//!
+//! A secret has 80 random bits, is good once and for a limited time, and only its hash is kept. It is looked up by that
+//! hash, so that what an attacker could learn from timing is about the hash and not about the secret.
+
+use chrono::{DateTime, Utc};
+use protocol::enrolment::{EnrolmentReply, KeyFingerprint};
+use protocol::id::Name;
+
+/// A one-time secret.
+pub type Secret = [u8; 10];
+
+/// What the database keeps of a secret.
+#[must_use]
+pub fn secret_hash(secret: &Secret) -> [u8; 32] {
+    *blake3::hash(secret).as_bytes()
+}
+
+/// The secret that a request carries in hexadecimal.
+#[must_use]
+pub fn parse_secret(text: &str) -> Option<Secret> {
+    data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()?.try_into().ok()
+}
+
+/// An invitation for one agent.
+#[derive(Debug, Clone)]
+pub struct Invitation {
+    pub plant: Name,
+    pub agent: Name,
+    pub secret: Secret,
+    pub created_by: String,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Who asks to be let in.
+#[derive(Debug, Clone)]
+pub struct Applicant {
+    pub secret: Secret,
+    pub key: KeyFingerprint,
+    /// The id that the agent gets if it is let in.
+    pub new_id: uuid::Uuid,
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolmentError {
+    #[error("this enrolment code is not known here: ask for a new one (central agent invite)")]
+    Unknown,
+    #[error("this enrolment code has expired: ask for a new one (central agent invite)")]
+    Expired,
+    #[error("this enrolment code was used already: each is good once; ask for a new one (central agent invite)")]
+    Used,
+    #[error("this agent's key is enrolled already, as {name}: remove its identity before it is enrolled anew")]
+    KeyInUse { name: String },
+    #[error("an enabled agent called {name} exists already: disable it first (central agent disable {name})")]
+    NameInUse { name: String },
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Answer to an applicant that was let in.
+pub type Enrolled = EnrolmentReply;

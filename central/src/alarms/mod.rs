@@ -1,0 +1,3 @@
+//! What somebody should look at.
+
+pub mod store;

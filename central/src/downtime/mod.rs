@@ -1,0 +1,3 @@
+//! Stops.
+
+pub mod store;

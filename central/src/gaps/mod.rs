@@ -1,0 +1,3 @@
+//! Loss that was recorded.
+
+pub mod store;

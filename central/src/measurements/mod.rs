@@ -1,0 +1,3 @@
+//! Process and inspection values.
+
+pub mod store;

@@ -1,0 +1,3 @@
+//! Pieces made.
+
+pub mod store;

@@ -1,0 +1,3 @@
+//! Codes that were read.
+
+pub mod store;

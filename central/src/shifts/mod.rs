@@ -1,0 +1,3 @@
+//! Shifts, and what is written down in them.
+
+pub mod store;

@@ -1,0 +1,3 @@
+//! Work orders, and the work on them.
+
+pub mod store;

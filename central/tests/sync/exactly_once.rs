@@ -1,0 +1,46 @@
+//! Every rule of the ledger, end to end.
+
+use hyper::StatusCode;
+use protocol::id::Seq;
+use protocol::reply::Verdict;
+
+use crate::agent::Central;
+use crate::cluster::stock;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_becomes_facts_once_however_often_it_is_sent() {
+    let central = Central::start(stock().await).await;
+    let mut agent = central.agent("a").await;
+    agent.produce(100);
+    agent.accept(1, 60).await;
+    agent.accept(1, 60).await;
+    agent.accept(41, 100).await;
+    agent.accept(101, 100).await;
+    assert_eq!(central.pieces().await, 100);
+    central.assert_exact().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_after_the_mark_is_told_where_to_go_on() {
+    let central = Central::start(stock().await).await;
+    let mut agent = central.agent("a").await;
+    agent.produce(30);
+    agent.accept(1, 10).await;
+    let reply = agent.sync(21, 30).await;
+    assert_eq!((reply.verdict, reply.acknowledged), (Verdict::Gap, Seq(10)));
+    agent.accept(11, 30).await;
+    assert_eq!(central.pieces().await, 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_agent_is_refused_at_its_next_request() {
+    let central = Central::start(stock().await).await;
+    let mut agent = central.agent("a").await;
+    agent.produce(2);
+    agent.accept(1, 1).await;
+    central::agents::store::set_enabled(&central.pool, 1, false, "test").await.unwrap();
+    let batch = agent.batch(2, 2);
+    assert_eq!(agent.send(&batch).await.0, StatusCode::FORBIDDEN);
+    central::agents::store::set_enabled(&central.pool, 1, true, "test").await.unwrap();
+    agent.accept(2, 2).await;
+}
