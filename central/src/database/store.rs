@@ -100,24 +100,27 @@ pub async fn apply_retention(connection: &mut PgConnection) -> Result<i32, sqlx:
 }
 
 pub async fn fact_tables(connection: &mut PgConnection) -> Result<FactTables, sqlx::Error> {
-    let kind: Option<String> = sqlx::query_scalar(
-        "SELECT CASE
-            WHEN c.relkind = 'p' THEN 'partitioned'
-            WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'ts_insert_blocker')
-                OR EXISTS (SELECT FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
-                           JOIN pg_namespace n ON n.oid = k.relnamespace
-                           WHERE i.inhparent = c.oid AND n.nspname = '_timescaledb_internal') THEN 'hypertables'
-            ELSE 'plain' END
-         FROM pg_class c WHERE c.oid = to_regclass('production_logs')",
+    let found: Option<(bool, bool)> = sqlx::query_as(
+        "SELECT relkind = 'p', to_regclass('_timescaledb_catalog.hypertable') IS NOT NULL
+         FROM pg_class WHERE oid = to_regclass('production_logs')",
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    Ok(match kind.as_deref() {
-        None => FactTables::Absent,
-        Some("partitioned") => FactTables::Partitioned,
-        Some("hypertables") => FactTables::Hypertables,
-        Some(_) => FactTables::Plain,
-    })
+    match found {
+        None => Ok(FactTables::Absent),
+        Some((true, _)) => Ok(FactTables::Partitioned),
+        Some((false, false)) => Ok(FactTables::Plain),
+        Some((false, true)) => {
+            // The catalog and not its views, which need the library that may be missing.
+            let is_hypertable: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM _timescaledb_catalog.hypertable
+                                WHERE schema_name = current_schema AND table_name = 'production_logs')",
+            )
+            .fetch_one(connection)
+            .await?;
+            Ok(if is_hypertable { FactTables::Hypertables } else { FactTables::Plain })
+        }
+    }
 }
 
 pub async fn capabilities(connection: &mut PgConnection) -> Result<Capabilities, sqlx::Error> {

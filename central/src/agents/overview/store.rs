@@ -148,7 +148,8 @@ impl Gauges {
 pub async fn gauges(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Gauges>, sqlx::Error> {
     sqlx::query_as(
         "SELECT p.name AS plant, a.name AS agent, a.enabled, l.divergence_id IS NOT NULL AS diverged,
-                greatest(extract(epoch FROM $1 - s.last_sync_at), 0)::float8 AS silent_s, s.backlog_events,
+                CASE WHEN s.last_sync_at IS NOT NULL
+                     THEN greatest(extract(epoch FROM $1 - s.last_sync_at), 0)::float8 END AS silent_s, s.backlog_events,
                 s.clock_offset_us / 1e6::float8 AS clock_offset_s
          FROM agents a JOIN plants p ON p.id = a.plant_id
          LEFT JOIN agent_status s ON s.agent_id = a.id LEFT JOIN sync_ledger l ON l.agent_id = a.id
