@@ -1,15 +1,36 @@
-//! Central: agents' facts into PostgreSQL exactly once.
+//! Central: agents' facts into PostgreSQL exactly once, and everything that is read from them.
+//!
+//! - [`cli`]: the commands, and the only place that prints
+//! - [`configuration`]: one file, every value with a default
+//! - [`serve`]: what `central serve` puts together, in which order it starts and stops
+//! - [`database`]: connecting, the private PostgreSQL, migrations, what the server offers, its upkeep
+//! - [`doctor`]: what is wrong, and what to do about it
+//! - [`sync`]: agents' logs become facts; [`fact`] and [`copy`] are the shape of their rows
+//! - [`plants`], [`machines`], [`agents`], [`production`], [`downtime`], …: what a plant has and what happened there;
+//!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
+//! - [`events`]: what happened at a machine, across all of these
+//! - [`identity`]: the key that agents know central by
+//! - [`web`]: router assembly, health, metrics, errors as problem+json
 
 pub mod agents;
 pub mod alarms;
+pub mod cli;
+pub mod configuration;
 pub mod copy;
+pub mod database;
+pub mod doctor;
 pub mod downtime;
+pub mod events;
 pub mod fact;
 pub mod gaps;
+pub mod identity;
 pub mod machines;
 pub mod measurements;
+pub mod plants;
 pub mod production;
 pub mod scans;
+pub mod serve;
 pub mod shifts;
 pub mod sync;
+pub mod web;
 pub mod work_orders;

@@ -2,4 +2,6 @@
 
 pub mod divergence;
 pub mod enrolment;
+pub mod overview;
+pub mod routes;
 pub mod store;

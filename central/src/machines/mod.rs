@@ -1,3 +1,5 @@
 //! Machines: who may report them, how they stand, and every state they were in.
 
+pub mod overview;
+pub mod routes;
 pub mod store;

@@ -1,0 +1,85 @@
+//! How agents are doing, across what `sync` keeps of each: for the API, metrics, the doctor and `central agent list`.
+//! Nothing here writes.
+
+pub mod store;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// An enrolled agent and all that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Agent {
+    /// Small number that facts carry.
+    pub id: i32,
+    pub uuid: uuid::Uuid,
+    pub plant: String,
+    pub name: String,
+    pub enabled: bool,
+    pub enrolled_at: DateTime<Utc>,
+    pub disabled_at: Option<DateTime<Utc>>,
+    pub last_sync_at: Option<DateTime<Utc>>,
+    /// Seconds since then; none when it never synced.
+    pub silent_s: Option<f64>,
+    /// The agent's clock minus central's, travel time included.
+    pub clock_offset_ms: Option<f64>,
+    pub version: Option<String>,
+    pub host: Option<String>,
+    pub peer_address: Option<String>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub log: Log,
+    pub backlog: Option<Backlog>,
+    /// Messages it set aside because they could not be understood.
+    pub poison_messages: i64,
+    /// Events its buffer's policy dropped, ever; each is also a gap.
+    pub dropped_events: i64,
+    /// How its sources and devices are doing, and why.
+    pub conditions: Vec<protocol::batch::Condition>,
+    pub gaps: Gaps,
+    /// Events that are committed but are no facts, until a person releases them.
+    pub quarantined_events: i64,
+    /// Bodies that could not be decoded.
+    pub rejected_frames: i64,
+    /// While present, central refuses its batches until a person decides.
+    pub divergence: Option<Divergence>,
+}
+
+/// How far its log is committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Log {
+    pub epoch: i32,
+    /// Highest sequence committed.
+    pub acknowledged: i64,
+    /// Newest event in the agent's log, as it last said.
+    pub newest: Option<i64>,
+}
+
+/// What the agent holds that central has not acknowledged, as it last said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    pub events: i64,
+    pub oldest_at: Option<DateTime<Utc>>,
+    pub buffer_bytes: Option<i64>,
+    pub buffer_bytes_max: Option<i64>,
+}
+
+/// Recorded loss.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gaps {
+    pub count: i64,
+    /// Events lost, where that was known.
+    pub lost: i64,
+    pub last_at: Option<DateTime<Utc>>,
+}
+
+/// Two histories under one name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Divergence {
+    pub id: i64,
+    pub reason: String,
+    pub text: String,
+    /// First sequence at which they differ, where that is known.
+    pub fork_seq: Option<i64>,
+    pub first_seen_at: DateTime<Utc>,
+    pub last_seen_at: DateTime<Utc>,
+    pub refused_batches: i64,
+}

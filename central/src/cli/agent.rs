@@ -1,0 +1,455 @@
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use chrono::{DateTime, Utc};
+use clap::Subcommand;
+use nix::unistd::Uid;
+use process::clock::{Clock as _, SystemClock};
+use process::configuration::nearest;
+use protocol::enrolment::EnrolmentCode;
+use protocol::id::{Instance, Name};
+
+use crate::agents;
+use crate::agents::divergence::{self, Claimant, Divergence};
+use crate::agents::enrolment::Invitation;
+use crate::agents::overview::{self, Agent};
+use crate::configuration::Configuration;
+use crate::database::embedded::Purpose;
+use crate::database::embedded::account::name_of;
+use crate::database::{Database, migrate};
+use crate::identity;
+use crate::plants::store::Plant;
+
+/// As many as one command looks through.
+const AGENTS_MAX: i64 = 10_000;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct AgentCommand {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a code that lets one agent in, once
+    Invite(Invite),
+    /// Show every agent
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Refuse an agent from its next request on; what it captures stays with it
+    Disable(Which),
+    /// Accept an agent again
+    Enable(Which),
+    /// Show two histories under one agent's name, and decide which goes on
+    Resolve(Resolve),
+}
+
+#[derive(Debug, clap::Args)]
+struct Invite {
+    /// What the agent is to be called
+    name: Name,
+    /// Its plant; may be left out while there is only one
+    #[arg(long)]
+    plant: Option<Name>,
+    /// Makes the plant, if it does not exist, with this IANA time zone
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// How long the code is good: 30m, 1h, 7d
+    #[arg(long, default_value = "1h", value_parser = duration)]
+    ttl: Duration,
+    /// How the agent reaches central [default: agents.public_address, or this computer's name]
+    #[arg(long, value_name = "HOST:PORT")]
+    address: Option<String>,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// The agent's name, or its uuid
+    agent: String,
+    /// Its plant; may be left out while the name is unique
+    #[arg(long)]
+    plant: Option<Name>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "What was committed stays committed, whatever is decided. The accepted process goes on in a new \
+                        epoch from where its log leaves what is committed; the others stay refused, and their first \
+                        refused batches are kept. A decision can be made again."
+)]
+struct Resolve {
+    #[command(flatten)]
+    which: Which,
+    /// The process that goes on, as shown without this option
+    #[arg(long, value_name = "INSTANCE", value_parser = instance)]
+    accept: Option<Instance>,
+    #[arg(long)]
+    json: bool,
+}
+
+impl AgentCommand {
+    pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
+        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
+        let done = self.run_on(&database, configuration).await;
+        database.close().await;
+        done.map(|()| ExitCode::SUCCESS)
+    }
+
+    async fn run_on(self, database: &Database, configuration: &Configuration) -> anyhow::Result<()> {
+        migrate::state(&database.pool).await?.require_current()?;
+        match self.command {
+            Command::Invite(invite) => invite.run(database, configuration).await,
+            Command::List { json } => list(database, json).await,
+            Command::Disable(which) => which.set_enabled(database, false).await,
+            Command::Enable(which) => which.set_enabled(database, true).await,
+            Command::Resolve(resolve) => resolve.run(database).await,
+        }
+    }
+}
+
+impl Invite {
+    async fn run(self, database: &Database, configuration: &Configuration) -> anyhow::Result<()> {
+        let plant = self.plant(database).await?;
+        let enrolled = all(database, Some(&plant.name)).await?;
+        if enrolled.iter().any(|agent| agent.name == *self.name && agent.enabled) {
+            bail!(
+                "{}/{} is enrolled already. To replace its computer, disable it first: central agent disable {} \
+                 --plant {}",
+                plant.name,
+                self.name,
+                self.name,
+                plant.name
+            );
+        }
+        let address = match &self.address {
+            Some(address) => address.clone(),
+            None => configuration.agents.address_for_agents(&host()),
+        };
+        let key = identity::central_key(&configuration.data.dir)?;
+        let mut central_key = [0; 16];
+        central_key.copy_from_slice(&key.fingerprint.0[..16]);
+        let code = EnrolmentCode { address: address.clone(), central_key, secret: rand::random() };
+        let text = code.to_text();
+        EnrolmentCode::parse(&text).with_context(|| format!("{address:?} is no address that a code can carry"))?;
+        let expires_at = now() + self.ttl;
+        let invitation = Invitation {
+            plant: Name::new(&plant.name)?,
+            agent: self.name.clone(),
+            secret: code.secret,
+            created_by: who(),
+            created_at: now(),
+            expires_at,
+        };
+        agents::store::invite(&database.pool, &invitation).await?;
+        if self.json {
+            super::say(serde_json::json!({
+                "plant": plant.name, "agent": self.name, "code": text, "address": address, "expires_at": expires_at,
+            }));
+        } else {
+            super::say(format_args!(
+                "{text}\n\nOn the computer that is to be {}/{}, within {}:\n\n  edge-agent enroll {text}\n\n\
+                 It will reach central at {address}. The code is good once.",
+                plant.name,
+                self.name,
+                spell(self.ttl),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn plant(&self, database: &Database) -> anyhow::Result<Plant> {
+        let plants = crate::plants::store::plants(&database.pool).await?;
+        let names: Vec<&str> = plants.iter().map(|plant| plant.name.as_str()).collect();
+        let Some(wanted) = &self.plant else {
+            return match plants.as_slice() {
+                [only] if self.time_zone.is_none() => Ok(only.clone()),
+                [] => bail!("there is no plant yet: add --plant NAME --time-zone Europe/Berlin to make one"),
+                _ => bail!("say which plant: --plant {}", names.join(", ")),
+            };
+        };
+        let found = plants.iter().find(|plant| plant.name == **wanted);
+        match (found, &self.time_zone) {
+            (Some(plant), Some(zone)) if plant.time_zone != *zone => {
+                bail!("plant {} exists and has the time zone {}", plant.name, plant.time_zone)
+            }
+            (Some(plant), _) => Ok(plant.clone()),
+            (None, None) => {
+                let near = nearest(wanted, names.iter().copied()).map(|near| format!("; did you mean {near}?"));
+                bail!("there is no plant {wanted}{}: add --time-zone ZONE to make it", near.unwrap_or_default())
+            }
+            (None, Some(zone)) => {
+                if zone.parse::<chrono_tz::Tz>().is_err() {
+                    let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+                    let near = nearest(zone, known).map(|near| format!("; did you mean {near}?"));
+                    bail!("{zone:?} is no IANA time zone such as Europe/Berlin{}", near.unwrap_or_default());
+                }
+                Ok(crate::plants::store::ensure(&database.pool, wanted, zone).await?)
+            }
+        }
+    }
+}
+
+impl Which {
+    async fn find(&self, database: &Database) -> anyhow::Result<Agent> {
+        let known = all(database, self.plant.as_deref()).await?;
+        let named = |agent: &&Agent| agent.name == self.agent || agent.uuid.to_string() == self.agent;
+        let mut found: Vec<&Agent> = known.iter().filter(named).collect();
+        // Disabled predecessors keep the name that an enabled successor has taken over.
+        if found.iter().any(|agent| agent.enabled) {
+            found.retain(|agent| agent.enabled);
+        }
+        match found.as_slice() {
+            [only] => Ok((*only).clone()),
+            [] => {
+                let near = nearest(&self.agent, known.iter().map(|agent| agent.name.as_str()));
+                let near = near.map(|near| format!("; did you mean {near}?"));
+                bail!("there is no agent {}{}", self.agent, near.unwrap_or_default())
+            }
+            several => {
+                let list: Vec<String> =
+                    several.iter().map(|agent| format!("{} ({}/{})", agent.uuid, agent.plant, agent.name)).collect();
+                bail!("several agents are called {}: say --plant, or one of {}", self.agent, list.join(", "))
+            }
+        }
+    }
+
+    async fn set_enabled(&self, database: &Database, enabled: bool) -> anyhow::Result<()> {
+        let agent = self.find(database).await?;
+        let word = if enabled { "enabled" } else { "disabled" };
+        if agent.enabled == enabled {
+            super::say(format_args!("{}/{} was {word} already.", agent.plant, agent.name));
+            return Ok(());
+        }
+        match agents::store::set_enabled(&database.pool, agent.id, enabled, &who()).await {
+            Ok(()) => super::say(format_args!("{}/{} is {word}.", agent.plant, agent.name)),
+            Err(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()) => {
+                bail!("another enabled agent is called {}/{}: disable that one first", agent.plant, agent.name)
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+impl Resolve {
+    async fn run(self, database: &Database) -> anyhow::Result<()> {
+        let agent = self.which.find(database).await?;
+        let known = divergence::store::list(&database.pool).await?;
+        let Some(found) = known.into_iter().find(|divergence| divergence.agent_id == agent.id) else {
+            bail!("{}/{} has one history only: there is nothing to resolve", agent.plant, agent.name)
+        };
+        let Some(accepted) = self.accept else {
+            super::say(if self.json { divergence_json(&found).to_string() } else { divergence_text(&found) });
+            return Ok(());
+        };
+        let done = divergence::store::resolve(&database.pool, agent.id, accepted, &who(), now()).await;
+        let (epoch, resumption) = done.map_err(anyhow::Error::from)?;
+        if self.json {
+            let accepted = spell_instance(accepted);
+            super::say(serde_json::json!({ "accepted": accepted, "epoch": epoch.0, "after_seq": resumption.mark.0 }));
+        } else {
+            super::say(format_args!(
+                "{}/{} goes on with {} in epoch {}, after event {}. Every other process stays refused: stop it, and \
+                 enrol its computer anew if it is to stay.",
+                agent.plant,
+                agent.name,
+                spell_instance(accepted),
+                epoch.0,
+                resumption.mark
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn divergence_json(divergence: &Divergence) -> serde_json::Value {
+    let claimant = |it: &Claimant| {
+        serde_json::json!({
+            "instance": spell_instance(it.instance), "host": it.host, "peer_address": it.peer_address,
+            "listened_to": it.listened_to, "newest_seq": it.newest_seq, "first_seen_at": it.first_seen_at,
+            "last_seen_at": it.last_seen_at, "accepted": it.accepted,
+        })
+    };
+    serde_json::json!({
+        "plant": divergence.plant_name, "agent": divergence.agent_name, "reason": divergence.reason,
+        "text": divergence.text, "fork_seq": divergence.fork_seq, "committed_seq": divergence.mark,
+        "refused_batches": divergence.refused_batches, "first_seen_at": divergence.first_seen_at,
+        "last_seen_at": divergence.last_seen_at, "resolved_at": divergence.resolved_at,
+        "resolved_by": divergence.resolved_by,
+        "instances": divergence.instances.iter().map(claimant).collect::<Vec<_>>(),
+    })
+}
+
+fn divergence_text(divergence: &Divergence) -> String {
+    let name = format!("{}/{}", divergence.plant_name, divergence.agent_name);
+    let mut text = format!(
+        "{name} has two histories since {}: {}\nEvents up to {} are committed and stay so. {} batches were refused.\n",
+        moment(divergence.first_seen_at),
+        divergence.text,
+        divergence.mark,
+        divergence.refused_batches
+    );
+    if let (Some(at), Some(by)) = (divergence.resolved_at, &divergence.resolved_by) {
+        text.push_str(&format!("Resolved {} by {by}.\n", moment(at)));
+    }
+    for it in &divergence.instances {
+        let mut notes = Vec::new();
+        if it.listened_to {
+            notes.push("its events are what is committed");
+        }
+        if it.accepted {
+            notes.push("accepted");
+        }
+        text.push_str(&format!(
+            "\n  {}  on {} ({}), started {} times, newest event {}, last seen {}{}{}\n    accept it: central agent \
+             resolve {} --plant {} --accept {}\n",
+            spell_instance(it.instance),
+            it.host.as_deref().unwrap_or("an unknown computer"),
+            it.peer_address.as_deref().unwrap_or("-"),
+            it.instance.starts,
+            it.newest_seq,
+            moment(it.last_seen_at),
+            if notes.is_empty() { "" } else { "; " },
+            notes.join("; "),
+            divergence.agent_name,
+            divergence.plant_name,
+            spell_instance(it.instance),
+        ));
+    }
+    text.push_str(
+        "\nAccept the one that watches the machines from here on: its events that are not committed yet become facts \
+         too. The others stay refused; what they captured since the fork stays in their own files (`edge-agent buffer \
+         export`), and their first refused batches are kept here.",
+    );
+    text
+}
+
+fn moment(at: DateTime<Utc>) -> impl std::fmt::Display {
+    at.format("%Y-%m-%d %H:%M:%S UTC")
+}
+
+fn spell_instance(instance: Instance) -> String {
+    format!("{}/{:016x}", instance.starts, instance.id)
+}
+
+/// From what [`spell_instance`] wrote.
+fn instance(text: &str) -> Result<Instance, String> {
+    let parse = || {
+        let (starts, id) = text.split_once('/')?;
+        Some(Instance { starts: starts.parse().ok()?, id: u64::from_str_radix(id, 16).ok()? })
+    };
+    parse().ok_or_else(|| {
+        format!("{text:?} is no process as `central agent resolve` shows it, such as 3/00c0ffee00c0ffee")
+    })
+}
+
+async fn all(database: &Database, plant: Option<&str>) -> anyhow::Result<Vec<Agent>> {
+    Ok(overview::store::agents(&database.reader, plant, None, None, AGENTS_MAX, now()).await?)
+}
+
+async fn list(database: &Database, json: bool) -> anyhow::Result<()> {
+    let agents = all(database, None).await?;
+    if json {
+        super::say(serde_json::to_string_pretty(&agents)?);
+        return Ok(());
+    }
+    let head = ["PLANT", "NAME", "STATE", "LAST SYNC", "BACKLOG", "CLOCK", "VERSION", "HOST"].map(str::to_owned);
+    let rows: Vec<[String; 8]> = std::iter::once(head).chain(agents.iter().map(row)).collect();
+    let widths: [usize; 8] =
+        std::array::from_fn(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0));
+    for row in &rows {
+        let line: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        super::say(line.join("  ").trim_end());
+    }
+    Ok(())
+}
+
+fn row(agent: &Agent) -> [String; 8] {
+    let state = match (&agent.divergence, agent.enabled) {
+        (Some(_), _) => "diverged",
+        (None, true) => "enabled",
+        (None, false) => "disabled",
+    };
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    [
+        agent.plant.clone(),
+        agent.name.clone(),
+        state.to_owned(),
+        agent.silent_s.map_or_else(|| "never".to_owned(), |s| format!("{} ago", spell(Duration::from_secs_f64(s)))),
+        or_none(agent.backlog.as_ref().map(|backlog| backlog.events.to_string())),
+        or_none(agent.clock_offset_ms.map(|ms| format!("{:+.1} s", ms / 1000.0))),
+        or_none(agent.version.clone()),
+        or_none(agent.host.clone()),
+    ]
+}
+
+/// In the largest unit that says enough.
+fn spell(duration: Duration) -> String {
+    match duration.as_secs() {
+        s @ 0..120 => format!("{s} s"),
+        s @ 120..7_200 => format!("{} min", s / 60),
+        s @ 7_200..172_800 => format!("{} h", s / 3_600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
+/// From `30m`, `1h`, `7d`; a minute to 30 days.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration such as 30m, 1h or 7d");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let duration = Duration::from_secs(number.checked_mul(seconds).ok_or_else(wrong)?);
+    if (Duration::from_secs(60)..=Duration::from_secs(30 * 86_400)).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err(format!("{text} is out of range: expected one minute to 30 days"))
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(SystemClock::new(0).wall().0).unwrap_or_default()
+}
+
+fn host() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// The person who asks, as far as this computer knows.
+fn who() -> String {
+    std::env::var("SUDO_USER").unwrap_or_else(|_| name_of(Uid::current()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_typed_as_it_is_shown() {
+        let shown = Instance { starts: 3, id: 0xc0ffee };
+        assert_eq!(instance(&spell_instance(shown)), Ok(shown));
+        for wrong in ["", "3", "3/", "x/1", "3/xyz", "3/1/1"] {
+            assert!(instance(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_have_units_and_bounds() {
+        assert_eq!(duration("90m"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(duration("7d"), Ok(Duration::from_secs(604_800)));
+        for wrong in ["", "h", "1", "1w", "-1h", "59s", "31d", "99999999999999999999d", "1\u{fc}"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+use std::process::ExitCode;
+
+use crate::configuration::Configuration;
+use crate::database::Database;
+use crate::database::embedded::Purpose;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Without a configured database a private PostgreSQL runs under the data directory, as the user \
+                        `postgres` where central runs as root. SIGTERM and Ctrl-C stop everything in order; a second \
+                        one does not wait."
+)]
+pub(super) struct Serve {
+    /// Leave the schema alone, and refuse to start if it is behind
+    #[arg(long)]
+    no_migrate: bool,
+}
+
+impl Serve {
+    pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
+        let stop = super::stop_on_signal();
+        let database = Database::open(configuration, Purpose::Serve, &stop).await?;
+        crate::serve::run(configuration, database, !self.no_migrate).await
+    }
+}

@@ -1,0 +1,149 @@
+//! `/machines/…/events`.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::cursor::Cursor;
+use super::fact::{Fact, Kind};
+use super::store;
+use crate::machines::overview::{self, Machine};
+use crate::machines::routes::{find, named};
+use crate::web::Reads;
+use crate::web::page::{self, cut};
+use crate::web::problem::{Parameters, Problem, Segments};
+
+const EVENTS_DEFAULT: i64 = 100;
+const EVENTS_MAX: i64 = 1_000;
+const SPAN_DEFAULT: Duration = Duration::hours(24);
+const SPAN_MAX: Duration = Duration::days(31);
+
+pub fn router(reads: Reads) -> Router {
+    Router::new()
+        .route("/machines/{machine}/events", get(events_by_id))
+        .route("/machines/{machine}/{name}/events", get(events_by_name))
+        .with_state(reads)
+}
+
+async fn events_by_id(
+    State(reads): State<Reads>,
+    Segments(id): Segments<i32>,
+    Parameters(parameters): Parameters<EventParameters>,
+) -> Result<Json<EventList>, Problem> {
+    let machine = find(&reads, overview::store::Filter { id: Some(id), ..overview::store::Filter::default() }).await?;
+    events(&reads, machine, parameters).await
+}
+
+async fn events_by_name(
+    State(reads): State<Reads>,
+    Segments((plant, name)): Segments<(String, String)>,
+    Parameters(parameters): Parameters<EventParameters>,
+) -> Result<Json<EventList>, Problem> {
+    let machine = find(&reads, named(&plant, &name)).await?;
+    events(&reads, machine, parameters).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventParameters {
+    /// Inclusive; 24 hours before `to` when absent.
+    from: Option<DateTime<Utc>>,
+    /// Exclusive; now when absent.
+    to: Option<DateTime<Utc>>,
+    /// Words of [`Kind`], separated by commas; all of them when absent.
+    kind: Option<String>,
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct EventList {
+    plant: String,
+    machine: String,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    /// Newest first.
+    events: Vec<Fact>,
+    next: Option<String>,
+}
+
+async fn events(reads: &Reads, machine: Machine, parameters: EventParameters) -> Result<Json<EventList>, Problem> {
+    let limit = page::limit(parameters.limit, EVENTS_DEFAULT, EVENTS_MAX)?;
+    let (from, to) = span(parameters.from, parameters.to, reads.now())?;
+    let kinds = kinds(parameters.kind.as_deref())?;
+    let after: Option<Cursor> =
+        parameters.cursor.as_deref().map(str::parse).transpose().map_err(|_| page::no_cursor())?;
+    let span = store::Span { machine_id: machine.id, from, to, kinds, after, limit: limit + 1 };
+    let mut found = store::facts(&reads.pool, &span).await?;
+    let next = cut(&mut found, limit).then(|| found.last().map(|(cursor, _)| cursor.to_string())).flatten();
+    let events = found.into_iter().map(|(_, fact)| fact).collect();
+    Ok(Json(EventList { plant: machine.plant, machine: machine.name, from, to, events, next }))
+}
+
+fn span(
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
+    // What PostgreSQL and the calendar can hold, with room for the spans below.
+    let (first, last) = (DateTime::from_timestamp(0, 0), DateTime::from_timestamp(32_503_680_000, 0));
+    let sane = |at: &DateTime<Utc>| Some(*at) >= first && Some(*at) <= last;
+    if !from.iter().chain(&to).all(sane) {
+        return Err(Problem::bad_request("from and to lie between the years 1970 and 3000"));
+    }
+    // An agent's clock may be a little ahead; what is quarantined is no fact.
+    let to = to.unwrap_or(match from {
+        Some(from) if from + SPAN_DEFAULT < now => from + SPAN_DEFAULT,
+        _ => now + Duration::hours(1),
+    });
+    let from = from.unwrap_or(to - SPAN_DEFAULT);
+    if from >= to {
+        return Err(Problem::bad_request("from must be earlier than to"));
+    }
+    if to - from > SPAN_MAX {
+        return Err(Problem::bad_request("from and to are more than 31 days apart: ask for one month at a time"));
+    }
+    Ok((from, to))
+}
+
+fn kinds(text: Option<&str>) -> Result<Vec<Kind>, Problem> {
+    let Some(text) = text else { return Ok(Kind::ALL.to_vec()) };
+    text.split(',')
+        .map(|word| {
+            Kind::from_word(word).ok_or_else(|| {
+                let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+                let shown: String = word.chars().take(40).collect();
+                Problem::bad_request(format!("{shown:?} is no kind of event: expected one of {}", known.join(", ")))
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + hour * 3600, 0).unwrap()
+    }
+
+    #[test]
+    fn a_span_has_defaults_an_order_and_a_length() {
+        assert_eq!(span(None, None, at(0)).unwrap(), (at(-23), at(1)));
+        assert_eq!(span(Some(at(-100)), None, at(0)).unwrap(), (at(-100), at(-76)));
+        assert_eq!(span(None, Some(at(-10)), at(0)).unwrap(), (at(-34), at(-10)));
+        assert!(span(Some(at(0)), Some(at(0)), at(0)).is_err());
+        assert!(span(Some(at(0)), Some(at(800)), at(0)).is_err());
+        assert!(span(DateTime::from_timestamp(-1, 0), None, at(0)).is_err());
+    }
+
+    #[test]
+    fn kinds_are_words_and_unknown_ones_are_told() {
+        assert_eq!(kinds(None).unwrap().len(), 9);
+        assert_eq!(kinds(Some("count,shift_log")).unwrap(), [Kind::Count, Kind::ShiftLog]);
+        assert!(kinds(Some("")).is_err());
+        assert!(kinds(Some("count,Count")).is_err());
+    }
+}

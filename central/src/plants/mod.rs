@@ -1,0 +1,3 @@
+//! Plants: a factory, its name, and the time zone that its days are counted in.
+
+pub mod store;

@@ -1,0 +1,89 @@
+//! What `central serve` puts together. It starts: database, schema, listeners, tasks. It stops the other way round: tasks
+//! finish what they hold, the pools close, the private PostgreSQL last.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use axum::Router;
+use process::clock::{Clock, SystemClock};
+use process::lifecycle::{Lifecycle, Supervisor};
+use tokio::net::TcpListener;
+
+use crate::configuration::Configuration;
+use crate::database::{Database, maintenance, migrate};
+use crate::web::Reads;
+use crate::web::health::Readiness;
+use crate::web::metrics::{Exposes, Metrics, Requests};
+use crate::{agents, events, identity, machines, sync, web};
+
+/// Runs until the process is asked to stop.
+pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
+    let ended = match start(configuration, &database, migrates).await {
+        Ok(supervisor) => Ok(supervisor.run().await),
+        Err(error) => Err(error),
+    };
+    database.close().await;
+    ended
+}
+
+async fn start(configuration: &Configuration, database: &Database, migrates: bool) -> anyhow::Result<Supervisor> {
+    if migrates {
+        migrate::migrate(database).await?;
+    } else {
+        migrate::state(&database.pool).await?.require_current()?;
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
+    let (lifecycle, supervisor) = Lifecycle::start();
+    let listen = configuration.web.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on web.listen {listen}"))?;
+    let address = listener.local_addr()?;
+    let agents_port = Arc::new(AtomicBool::new(false));
+    listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
+    let reads = Reads { pool: database.reader.clone(), clock };
+    let router = router(reads, agents_port, Vec::new());
+    lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
+    lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
+    tracing::info!(web = %address, database = database.place, "central serves");
+    Ok(supervisor)
+}
+
+async fn listen_to_agents(
+    configuration: &Configuration,
+    database: &Database,
+    lifecycle: &Lifecycle,
+    clock: Arc<dyn Clock>,
+    open: Arc<AtomicBool>,
+) -> anyhow::Result<()> {
+    // Made here under a lock, before anybody reads it.
+    identity::central_key(&configuration.data.dir)?;
+    let settings = configuration.agents.sync_settings(identity::key_file(&configuration.data.dir));
+    let server = sync::server::Server::bind(database.pool.clone(), clock, settings).await?;
+    let (address, key, committer) = (server.local_addr()?, server.key(), server.committer());
+    let stopping = lifecycle.stopping();
+    lifecycle.spawn("agents' port", async move {
+        open.store(true, Ordering::Relaxed);
+        let ended = server.run(stopping).await;
+        open.store(false, Ordering::Relaxed);
+        ended
+    });
+    let (pool, stopping) = (database.pool.clone(), lifecycle.stopping());
+    lifecycle.spawn("notices of changes", sync::maintenance::notify(pool.clone(), committer, stopping.clone()));
+    lifecycle.spawn("pruning of digests", sync::maintenance::prune(pool, stopping));
+    tracing::info!(%address, %key, "central listens to agents");
+    Ok(())
+}
+
+/// Everything the web port answers. `sources` are what counts besides the port itself.
+#[must_use]
+pub fn router(reads: Reads, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
+    let requests = Arc::new(Requests::default());
+    sources.push(requests.clone());
+    let api = machines::routes::router(reads.clone())
+        .merge(events::routes::router(reads.clone()))
+        .merge(agents::routes::router(reads.clone()));
+    let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
+        .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
+    web::router(api, own, requests)
+}

@@ -1,0 +1,282 @@
+//! A PostgreSQL of the tests' own: one cluster for each test program, a database for each test, made from a migrated
+//! template. It stops when the test program ends, however it ends: a watching shell holds the other end of a pipe.
+
+#![expect(dead_code, unreachable_pub, reason = "each test program uses what it needs")]
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use central::configuration::{Configuration, DatabaseUrl};
+use central::database::embedded::{Purpose, binaries};
+use central::database::{Database, migrate};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+/// How long anything may take before a test gives up.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+const START: &str = r#"
+set -e
+"$BIN/initdb" --pgdata "$DIR/data" --username central --auth trust --encoding UTF8 --locale C --no-sync >"$DIR/log" 2>&1
+"$BIN/postgres" -D "$DIR/data" -k "$DIR" -c listen_addresses= -c fsync=off -c max_connections=200 >>"$DIR/log" 2>&1 &
+postgres=$!
+until grep -q "^ready" "$DIR/data/postmaster.pid" 2>/dev/null; do kill -0 $postgres; sleep 0.05; done
+echo ready
+cat >/dev/null || true
+kill -INT $postgres
+wait $postgres || true
+"#;
+
+struct Cluster {
+    folder: PathBuf,
+    /// Its standard input keeps the cluster running.
+    _watch: Child,
+}
+
+static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+static TEMPLATE: OnceCell<()> = OnceCell::const_new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+fn cluster() -> &'static Cluster {
+    CLUSTER.get_or_init(|| {
+        let folder = shared_folder().keep();
+        let found = binaries::find(None, None, &folder).expect("PostgreSQL 15 to 18 on this computer");
+        let mut command = if is_root() {
+            std::os::unix::fs::chown(&folder, Some(id("postgres", "-u")), Some(id("postgres", "-g"))).unwrap();
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "sh", "-c", START]);
+            command
+        } else {
+            let mut command = Command::new("sh");
+            command.args(["-c", START]);
+            command
+        };
+        command.env("BIN", &found.dir).env("DIR", &folder).current_dir("/");
+        let mut watch = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
+        let mut line = String::new();
+        BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        assert_eq!(line, "ready\n", "PostgreSQL for the tests did not start: {}", log());
+        Cluster { folder, _watch: watch }
+    })
+}
+
+/// Where a database of the tests' cluster is.
+pub fn url(database: &str) -> String {
+    format!("postgresql://central@localhost/{database}?host={}", cluster().folder.display())
+}
+
+/// An empty database of its own.
+pub async fn empty_database() -> String {
+    let name = format!("empty_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::SeqCst));
+    admin(&format!("CREATE DATABASE {name}")).await;
+    url(&name)
+}
+
+/// A migrated database of its own.
+pub async fn database() -> Database {
+    TEMPLATE
+        .get_or_init(|| async {
+            admin("CREATE DATABASE template").await;
+            let template = open(&url("template")).await;
+            migrate::migrate(&template).await.unwrap();
+            template.close().await;
+        })
+        .await;
+    let name = format!("test_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::SeqCst));
+    admin(&format!("CREATE DATABASE {name} TEMPLATE template")).await;
+    open(&url(&name)).await
+}
+
+pub async fn open(url: &str) -> Database {
+    Database::open(&configuration(url), Purpose::Command, &CancellationToken::new()).await.unwrap()
+}
+
+pub fn configuration(url: &str) -> Configuration {
+    let mut configuration = Configuration::default();
+    configuration.database.url = Some(DatabaseUrl::new(url));
+    configuration
+}
+
+async fn admin(statement: &str) {
+    use sqlx::Connection as _;
+    let mut connection = sqlx::PgConnection::connect(&url("postgres")).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// A folder that other accounts may pass through, with a short path.
+pub fn shared_folder() -> tempfile::TempDir {
+    let folder = tempfile::Builder::new().prefix("central-test-").tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+pub fn is_root() -> bool {
+    id("", "-u") == 0
+}
+
+fn id(user: &str, what: &str) -> u32 {
+    let mut command = Command::new("id");
+    command.arg(what);
+    if !user.is_empty() {
+        command.arg(user);
+    }
+    String::from_utf8(command.output().unwrap().stdout).unwrap().trim().parse().unwrap()
+}
+
+/// The built program on a data directory of its own, as this user or as an ordinary one. Whatever it left running is
+/// killed in the end.
+pub struct Program {
+    pub folder: tempfile::TempDir,
+    pub data_dir: PathBuf,
+    ordinary: bool,
+    binary: PathBuf,
+}
+
+impl Program {
+    pub fn new(ordinary: bool) -> Program {
+        let folder = shared_folder();
+        let binary = folder.path().join("central");
+        std::fs::copy(env!("CARGO_BIN_EXE_central"), &binary).unwrap();
+        let data_dir = folder.path().join("data");
+        std::fs::create_dir(&data_dir).unwrap();
+        let ordinary = ordinary && is_root();
+        if ordinary {
+            std::os::unix::fs::chown(&data_dir, Some(id("nobody", "-u")), Some(id("nobody", "-g"))).unwrap();
+        }
+        Program { folder, data_dir, ordinary, binary }
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = if self.ordinary {
+            let mut command = Command::new("setpriv");
+            command.arg(format!("--reuid={}", id("nobody", "-u"))).arg(format!("--regid={}", id("nobody", "-g")));
+            command.arg("--clear-groups").arg(&self.binary);
+            command
+        } else {
+            Command::new(&self.binary)
+        };
+        command.args(arguments).current_dir("/").env_remove("RUST_LOG").env_remove("CENTRAL_DATABASE_URL");
+        command.env("CENTRAL_DATA_DIR", &self.data_dir).env("CENTRAL_WEB_LISTEN", "127.0.0.1:0");
+        command.env("CENTRAL_AGENTS_LISTEN", "127.0.0.1:0").stdin(Stdio::null());
+        command
+    }
+
+    /// Standard output, standard error, exit code.
+    pub fn run(&self, arguments: &[&str]) -> (String, String, i32) {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr), output.status.code().unwrap_or(-1))
+    }
+
+    /// `central serve`, once it serves.
+    pub fn serve(&self) -> Serving {
+        let mut command = self.command(&["serve", "--log-format", "json"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        let web = loop {
+            let Some(line) = lines.next() else { panic!("central did not start: {said}") };
+            let line = line.unwrap();
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if value["message"] == "central serves" {
+                break value["web"].as_str().unwrap().to_owned();
+            }
+            said.push_str(&line);
+            said.push('\n');
+        };
+        // Somebody has to read on, or a full pipe would stop the program.
+        std::thread::spawn(move || lines.for_each(drop));
+        Serving { child, web }
+    }
+
+    pub fn postmaster(&self) -> Option<i32> {
+        let file = central::database::embedded::postmaster::PidFile::read(&self.cluster())?;
+        central::database::embedded::postmaster::is_postmaster(file.pid, &self.cluster()).then_some(file.pid)
+    }
+
+    pub fn cluster(&self) -> PathBuf {
+        self.data_dir.join("postgresql/data")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if let Some(pid) = self.postmaster() {
+            signal(pid, "QUIT");
+            let deadline = Instant::now() + DEADLINE;
+            while self.postmaster().is_some() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
+pub struct Serving {
+    pub child: Child,
+    /// Address of the web port.
+    pub web: String,
+}
+
+impl Serving {
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and its exit code.
+    pub fn stop(mut self) -> i32 {
+        signal(i32::try_from(self.child.id()).unwrap(), "TERM");
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// Status and body of an answer.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        get(&self.web, path).unwrap()
+    }
+
+    /// Asks until the answer has this status.
+    pub fn wait_for(&self, path: &str, status: u16) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match get(&self.web, path) {
+                Ok((found, body)) if found == status => return body,
+                other if Instant::now() > deadline => panic!("{path} never answered {status}: {other:?}"),
+                _ => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: central\r\nConnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Ok((status, body.to_owned()))
+}
+
+pub fn signal(pid: i32, name: &str) {
+    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+}
+
+pub fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
