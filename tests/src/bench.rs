@@ -1,0 +1,1 @@
+//! What the figures of `make bench` have in common.
