@@ -14,6 +14,7 @@ pub mod agent;
 pub mod binaries;
 pub mod central;
 pub mod fault_proxy;
+pub mod faults;
 pub mod mosquitto;
 pub mod postgres;
 pub mod program;

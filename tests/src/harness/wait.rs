@@ -10,10 +10,11 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Asks until the answer is `Ok(Some(_))`, for at most `patience`; then fails with what was answered last.
-pub async fn within<T, F>(patience: Duration, what: &str, mut ask: impl FnMut() -> F) -> anyhow::Result<T>
-where
-    F: Future<Output = anyhow::Result<Option<T>>>,
-{
+pub async fn within<T>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
     let deadline = Instant::now() + patience;
     loop {
         let answer = ask().await;
@@ -29,26 +30,19 @@ where
 }
 
 /// [`within`] the usual patience.
-pub async fn until<T, F>(what: &str, ask: impl FnMut() -> F) -> anyhow::Result<T>
-where
-    F: Future<Output = anyhow::Result<Option<T>>>,
-{
+pub async fn until<T>(what: &str, ask: impl AsyncFnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
     within(PATIENCE, what, ask).await
 }
 
 /// Asks until the answer equals `expected`; fails with the last answer.
-pub async fn until_equal<T, F>(what: &str, expected: T, mut ask: impl FnMut() -> F) -> anyhow::Result<()>
-where
-    T: PartialEq + Debug,
-    F: Future<Output = anyhow::Result<T>>,
-{
-    let expected = &expected;
-    until(what, || {
-        let answer = ask();
-        async move {
-            let found = answer.await?;
-            if found == *expected { Ok(Some(())) } else { Err(anyhow::anyhow!("{found:?}, expected {expected:?}")) }
-        }
+pub async fn until_equal<T: PartialEq + Debug>(
+    what: &str,
+    expected: T,
+    mut ask: impl AsyncFnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<()> {
+    until(what, async || {
+        let found = ask().await?;
+        if found == expected { Ok(Some(())) } else { Err(anyhow::anyhow!("{found:?}, expected {expected:?}")) }
     })
     .await
 }

@@ -34,7 +34,8 @@ pub async fn publish_totals(
     }
 }
 
-/// `plant/NAME/delta`: `{"at": "2026-11-22T15:00:00.123Z", "state": "running", "pieces": 5}`, only when there is news.
+/// `plant/NAME/delta`: `{"id": "120-125", "at": "2026-11-22T15:00:00.123Z", "state": "running", "pieces": 5}`, only when
+/// there is news. The id is the total before and after, so that a message sent twice can be told.
 pub async fn publish_deltas(
     machine: Arc<FloorMachine>,
     broker: BrokerConnection,
@@ -49,7 +50,8 @@ pub async fn publish_deltas(
         let seen = machine.now();
         let pieces = seen.untold();
         if pieces > 0 || state_told != Some(seen.running) {
-            let message = json!({ "at": timestamp(), "state": word(&seen), "pieces": pieces });
+            let id = format!("{}-{}-{}", seen.told, seen.made, word(&seen));
+            let message = json!({ "id": id, "at": timestamp(), "state": word(&seen), "pieces": pieces });
             broker.publish(&topic, message.to_string().as_bytes()).await;
             machine.told(pieces)?;
             state_told = Some(seen.running);

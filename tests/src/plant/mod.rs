@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub mod broker;
+pub mod configuration;
 pub mod floor;
 pub mod json;
 pub mod machine;
