@@ -33,6 +33,7 @@ pub enum Fault {
 pub struct FaultProxy {
     pub address: SocketAddr,
     fault: watch::Sender<Fault>,
+    target: watch::Sender<SocketAddr>,
     /// Counts the times that all connections were ended.
     cuts: watch::Sender<u64>,
     counters: Arc<Counters>,
@@ -51,16 +52,19 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let fault = watch::Sender::new(Fault::None);
+        let target = watch::Sender::new(target);
         let cuts = watch::Sender::new(0);
         let counters = Arc::<Counters>::default();
         let (heard, cut, counted) = (fault.subscribe(), cuts.subscribe(), counters.clone());
+        let aimed = target.subscribe();
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 counted.connections.fetch_add(1, Ordering::Relaxed);
+                let target = *aimed.borrow();
                 tokio::spawn(connection(client, target, heard.clone(), cut.clone(), counted.clone()));
             }
         });
-        Ok(FaultProxy { address, fault, cuts, counters, task })
+        Ok(FaultProxy { address, fault, target, cuts, counters, task })
     }
 
     pub fn set(&self, fault: Fault) {
@@ -68,6 +72,12 @@ impl FaultProxy {
         if fault == Fault::Cut {
             self.cut_once();
         }
+    }
+
+    /// Ends every open connection and passes new ones on to `target`.
+    pub fn aim(&self, target: SocketAddr) {
+        self.target.send_replace(target);
+        self.cut_once();
     }
 
     /// Ends every open connection; new ones are as before.
