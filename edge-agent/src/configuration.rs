@@ -96,6 +96,11 @@ impl Checked for Configuration {
             let at = root.key("scanner").index(index);
             check_source_name(&section.name, &at, &mut names, problems);
             section.check(&at, problems);
+            if let Some(machine) = &section.machine
+                && !signals.contains_key(machine.as_str())
+            {
+                problems.add(at.key("machine"), unknown_machine(machine, signals.keys().copied()));
+            }
         }
         for reference in references {
             check_reference(&reference, &signals, problems);
@@ -117,16 +122,18 @@ fn check_source_name<'c>(name: &'c Name, at: &KeyPath, names: &mut HashMap<&'c s
 
 fn check_reference(reference: &SignalReference<'_>, signals: &HashMap<&str, Vec<&str>>, problems: &mut Problems) {
     let (machine, signal) = (reference.machine.as_str(), reference.signal.as_str());
-    let (found, known): (String, Vec<&str>) = match signals.get(machine) {
-        None => (format!("no [[machine]] is called {machine:?}"), signals.keys().copied().collect()),
-        Some(known) if !known.contains(&signal) => {
-            (format!("machine {machine:?} has no signal {signal:?}"), known.clone())
-        }
-        Some(_) => return,
+    let Some(known) = signals.get(machine) else {
+        problems.add(reference.at.clone(), unknown_machine(machine, signals.keys().copied()));
+        return;
     };
-    let wanted = if signals.contains_key(machine) { signal } else { machine };
-    match nearest(wanted, known) {
-        Some(near) => problems.add(reference.at.clone(), format!("{found}; did you mean {near:?}?")),
-        None => problems.add(reference.at.clone(), found),
+    if !known.contains(&signal) {
+        let near = nearest(signal, known.iter().copied());
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+        problems.add(reference.at.clone(), format!("machine {machine:?} has no signal {signal:?}{hint}"));
     }
+}
+
+fn unknown_machine<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let hint = nearest(found, known).map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    format!("no [[machine]] is called {found:?}{hint}")
 }

@@ -236,9 +236,10 @@ pub struct Scan {
     pub raw: Vec<u8>,
     /// AIM symbology identifier without the leading `]`, such as `C1` or `d2`.
     pub symbology: Option<String>,
-    /// GS1 application identifiers in order, where the code holds them and every rule is kept.
+    /// GS1 application identifiers in order, where the code holds them and each is as its specification wants it.
     pub elements: Vec<Gs1Element>,
-    /// Why a code that claims to be GS1 was not taken for one.
+    /// Why a code that claims to be GS1 was not taken for one; or, beside elements, the rule between identifiers that this
+    /// code alone does not keep.
     pub problem: Option<String>,
 }
 

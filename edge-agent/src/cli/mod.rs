@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod buffer;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "edge-agent",
@@ -16,10 +18,15 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Show and export what the log holds, also while the agent runs.
+    Buffer(buffer::BufferArguments),
+}
 
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.command {}
+    match arguments.command {
+        Command::Buffer(arguments) => buffer::run(arguments),
+    }
 }
