@@ -68,13 +68,24 @@ pub struct Cluster {
     account: Option<Account>,
     folder: TempDir,
     postmaster: Option<Program>,
+    /// Whether commits reach the disk: the operating system survives every fault of the tests, so that they do without.
+    durable: bool,
 }
 
 impl Cluster {
     /// A copy of the migrated cluster, running.
     pub async fn start() -> anyhow::Result<Cluster> {
+        Cluster::copied(false).await
+    }
+
+    /// The same, with commits as durable as in production: for figures.
+    pub async fn start_durable() -> anyhow::Result<Cluster> {
+        Cluster::copied(true).await
+    }
+
+    async fn copied(durable: bool) -> anyhow::Result<Cluster> {
         let template = tokio::task::spawn_blocking(template).await??;
-        let mut cluster = Cluster::in_new_folder()?;
+        let mut cluster = Cluster { durable, ..Cluster::in_new_folder()? };
         cluster.run_as_owner("cp", &["-a", &path(&template.join("data"))?, &path(&cluster.data())?])?;
         cluster.resume().await?;
         Ok(cluster)
@@ -86,7 +97,7 @@ impl Cluster {
         if let Some(account) = account {
             chown(folder.path(), Some(account.user), Some(account.group))?;
         }
-        Ok(Cluster { programs: programs()?, account, folder, postmaster: None })
+        Ok(Cluster { programs: programs()?, account, folder, postmaster: None, durable: false })
     }
 
     /// `postgresql://…` of the database.
@@ -131,13 +142,17 @@ impl Cluster {
     fn spawn(&self) -> anyhow::Result<Program> {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data()).arg("-k").arg(self.folder.path());
-        // The operating system survives every fault of these tests, so that what was written is there without a sync.
-        for setting in
-            ["listen_addresses=", "fsync=off", "shared_buffers=32MB", "max_connections=60", "max_wal_size=256MB"]
-        {
+        let fsync = if self.durable { "fsync=on" } else { "fsync=off" };
+        for setting in ["listen_addresses=", fsync, "shared_buffers=128MB", "max_connections=60", "max_wal_size=1GB"] {
             command.args(["-c", setting]);
         }
         Program::start("postgresql", &mut command, &self.log())
+    }
+
+    /// A folder that the server may write to.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     fn data(&self) -> PathBuf {

@@ -29,8 +29,16 @@ pub struct Site {
 impl Site {
     /// Everything running and ready.
     pub async fn start() -> anyhow::Result<Site> {
+        Site::around(Cluster::start().await?).await
+    }
+
+    /// The same on a database that commits as durably as in production: for figures.
+    pub async fn start_durable() -> anyhow::Result<Site> {
+        Site::around(Cluster::start_durable().await?).await
+    }
+
+    async fn around(cluster: Cluster) -> anyhow::Result<Site> {
         let folder = tempfile::Builder::new().prefix("black-box-central-").tempdir()?;
-        let cluster = Cluster::start().await?;
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let agents = loopback(free_port()?);
         let wire = FaultProxy::start(agents).await?;

@@ -33,6 +33,12 @@ impl Truth {
         Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await?)
     }
 
+    /// Changes something.
+    pub async fn execute(&self, sql: &str) -> anyhow::Result<()> {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Good pieces of a machine, from the facts.
     pub async fn pieces(&self, machine: &str) -> anyhow::Result<i64> {
         let sql = "SELECT coalesce(sum(p.delta), 0)::bigint FROM production_logs p

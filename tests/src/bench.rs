@@ -1,1 +1,0 @@
-//! What the figures of `make bench` have in common.
