@@ -12,6 +12,7 @@ use crate::signals::configuration::MachineSection;
 use crate::sources::modbus::configuration::ModbusSection;
 use crate::sources::mqtt::configuration::MqttSection;
 use crate::sources::scanner::configuration::ScannerSection;
+use crate::status::RESERVED_NAMES;
 use crate::status::configuration::StatusSection;
 use crate::uplink::configuration::UplinkSection;
 
@@ -37,7 +38,7 @@ pub struct Configuration {
     pub scanner: Vec<ScannerSection>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentSection {
     /// Where the agent keeps its key, its log and nothing else.
@@ -109,6 +110,9 @@ impl Checked for Configuration {
 }
 
 fn check_source_name<'c>(name: &'c Name, at: &KeyPath, names: &mut HashMap<&'c str, KeyPath>, problems: &mut Problems) {
+    if RESERVED_NAMES.contains(&name.as_str()) {
+        problems.add(at.key("name"), format!("{:?} is the name of a part of the agent: choose another", &**name));
+    }
     match names.get(name.as_str()) {
         Some(other) => {
             let text = format!("{name:?} is also the name of {other}: every source needs a name of its own");

@@ -10,6 +10,7 @@
 pub mod buffer;
 pub mod capture;
 pub mod cli;
+pub mod clock;
 pub mod configuration;
 pub mod identity;
 pub mod reading;

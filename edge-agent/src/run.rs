@@ -1,1 +1,237 @@
+//! The running agent: what is started, in which order, and in which order it stops.
+//!
+//! Started: identity, log, clock, board, capture, sources, uplink, status page. Stopped the other way round as far as data
+//! flows: sources first, then capture stores what they had submitted, then the uplink sends what it can in two seconds,
+//! then the log is closed. What was not sent is sent after the next start.
+//!
+//! An unreachable machine, a missing serial port or a taken port never ends the agent: it runs with the rest and says so.
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use process::clock::{Clock, SystemClock};
+use process::lifecycle::Lifecycle;
+use protocol::time::UtcMicros;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::buffer::{Buffer, Opened, Opening, system_boot_id};
+use crate::capture::{self, CaptureSender, Surroundings};
+use crate::clock::ClockTrust;
+use crate::configuration::Configuration;
+use crate::identity::Identity;
+use crate::signals::LiveView;
+use crate::signals::configuration::MachineSection;
+use crate::sources::SourceContext;
+use crate::status::endpoint::{self, Served};
+use crate::status::{StatusBoard, Subject};
+use crate::uplink::{Uplink, View};
+
+mod reload;
+pub mod replay;
+mod sources;
+
+use reload::Reloading;
+use sources::{House, RunningSources};
+
+/// How long sources have to let go of their connections.
+const SOURCES_STOP: Duration = Duration::from_secs(5);
+
+/// Runs until the process is asked to stop.
+pub async fn run(file: PathBuf, configuration: Configuration) -> anyhow::Result<ExitCode> {
+    let (lifecycle, supervisor) = Lifecycle::start();
+    let agent = Agent::assemble(file, configuration)?;
+    lifecycle.spawn("the agent", agent.live(lifecycle.clone()));
+    Ok(supervisor.run().await)
+}
+
+/// Everything that lives as long as the process.
+struct Agent {
+    file: PathBuf,
+    configuration: Configuration,
+    identity: Arc<Identity>,
+    buffer: Buffer,
+    clock: Arc<dyn Clock>,
+    trust: ClockTrust,
+    live: LiveView,
+    board: StatusBoard,
+    started_at: UtcMicros,
+}
+
+impl Agent {
+    /// Everything that can keep the agent from starting, before anything is started.
+    fn assemble(file: PathBuf, configuration: Configuration) -> anyhow::Result<Agent> {
+        let data_dir = &configuration.agent.data_dir;
+        let Some(identity) = Identity::read(data_dir)? else {
+            bail!(
+                "this agent is not enrolled: {} holds no identity. Make a code on central with `central agent invite NAME`, \
+                 then run `edge-agent enroll CODE --config {}`",
+                data_dir.display(),
+                file.display()
+            );
+        };
+        let board = StatusBoard::new(Arc::new(SystemClock::new(0)));
+        let (buffer, opened) = open_buffer(&configuration, board.subject("buffer", "buffer"))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(opened.boot));
+        tracing::info!(
+            agent = %identity.name,
+            plant = %identity.plant,
+            central = identity.address,
+            starts = opened.instance.starts,
+            boot = opened.boot,
+            version = env!("CARGO_PKG_VERSION"),
+            "starting"
+        );
+        let started_at = clock.wall();
+        let identity = Arc::new(identity);
+        let (trust, live) = (ClockTrust::default(), LiveView::default());
+        Ok(Agent { file, configuration, identity, buffer, clock, trust, live, board, started_at })
+    }
+}
+
+impl Agent {
+    async fn live(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
+        let stopping = lifecycle.stopping();
+        let (machines, machines_changed) = watch::channel(Arc::from(self.configuration.machines.as_slice()));
+        let (submitting, submissions) = CaptureSender::channel();
+        let mut capturing = tokio::spawn(capture::run(submissions, self.capture(machines_changed)));
+        let mut sources = self.sources(submitting);
+        sources.follow(&self.configuration).await;
+        let uplink_stopping = CancellationToken::new();
+        let (view, uplink) = self.uplink().start(uplink_stopping.clone())?;
+        let mut uplink = tokio::spawn(uplink);
+        let page = self.serve_status(view, &stopping);
+
+        let failed = tokio::select! {
+            () = self.follow_configuration(&lifecycle, &machines, &mut sources) => Ok(()),
+            ended = &mut capturing => ended_early("capture", ended.map(|ended| ended.map_err(Into::into))),
+            ended = &mut uplink => ended_early("the uplink", ended),
+        };
+
+        sources.stop_all(SOURCES_STOP).await;
+        drop(sources);
+        if failed.is_ok() {
+            capturing.await.context("capture")?.context("capture")?;
+            uplink_stopping.cancel();
+            uplink.await.context("the uplink")?.context("the uplink")?;
+        }
+        self.buffer.close().await;
+        page.abort();
+        failed
+    }
+
+    /// Until the process is to stop.
+    async fn follow_configuration(
+        &self,
+        lifecycle: &Lifecycle,
+        machines: &watch::Sender<Arc<[MachineSection]>>,
+        sources: &mut RunningSources,
+    ) {
+        let stopping = lifecycle.stopping();
+        let mut asked = lifecycle.reload();
+        let mut reloading = Reloading::new(self.file.clone(), self.board.subject("configuration", "configuration"));
+        loop {
+            let configuration = tokio::select! {
+                () = stopping.cancelled() => return,
+                configuration = reloading.next(&mut asked, &self.configuration) => configuration,
+            };
+            // Machines first: a source that starts finds its signals known.
+            machines.send_if_modified(|machines| {
+                let changed = **machines != *configuration.machines;
+                *machines = Arc::from(configuration.machines.as_slice());
+                changed
+            });
+            sources.follow(&configuration).await;
+        }
+    }
+
+    fn capture(&self, machines: watch::Receiver<Arc<[MachineSection]>>) -> Surroundings {
+        Surroundings {
+            buffer: self.buffer.clone(),
+            clock: Arc::clone(&self.clock),
+            trust: self.trust.clone(),
+            status: self.board.subject("capture", "capture"),
+            live: self.live.clone(),
+            machines,
+        }
+    }
+
+    fn sources(&self, capture: CaptureSender) -> RunningSources {
+        let context = SourceContext {
+            capture,
+            status: self.board.subject("capture", "capture"),
+            clock: Arc::clone(&self.clock),
+            stopping: CancellationToken::new(),
+        };
+        let house = House {
+            buffer: self.buffer.clone(),
+            data_dir: self.configuration.agent.data_dir.clone(),
+            station: self.configuration.agent.station.clone(),
+        };
+        RunningSources::new(context, house, self.board.clone())
+    }
+
+    fn uplink(&self) -> Uplink {
+        Uplink {
+            section: self.configuration.uplink.clone(),
+            identity: Arc::clone(&self.identity),
+            host: host_name(),
+            started_at: self.started_at,
+            buffer: self.buffer.clone(),
+            clock: Arc::clone(&self.clock),
+            trust: self.trust.clone(),
+            live: self.live.clone(),
+            board: self.board.clone(),
+            seed: rand::random(),
+        }
+    }
+
+    fn serve_status(&self, central: View, stopping: &CancellationToken) -> JoinHandle<()> {
+        let served = Served {
+            identity: Arc::clone(&self.identity),
+            started_at: self.started_at,
+            clock: Arc::clone(&self.clock),
+            trust: self.trust.clone(),
+            board: self.board.clone(),
+            buffer: self.buffer.clone(),
+            live: self.live.clone(),
+            central,
+        };
+        let subject: Subject = self.board.subject("status", "status");
+        tokio::spawn(endpoint::serve(self.configuration.status.listen, served, subject, stopping.clone()))
+    }
+}
+
+fn ended_early(what: &str, ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
+    match ended {
+        Ok(Ok(())) => bail!("{what} ended by itself"),
+        Ok(Err(error)) => Err(error.context(what.to_owned())),
+        Err(panic) => bail!("{what}: {panic}"),
+    }
+}
+
+fn open_buffer(configuration: &Configuration, status: Subject) -> anyhow::Result<(Buffer, Opened)> {
+    let opening = Opening {
+        data_dir: &configuration.agent.data_dir,
+        section: &configuration.buffer,
+        clock: Arc::new(SystemClock::new(0)),
+        boot_id: system_boot_id(),
+        instance_id: rand::random(),
+        status,
+    };
+    Ok(Buffer::open(opening)?)
+}
+
+/// What this computer calls itself.
+#[must_use]
+pub fn host_name() -> String {
+    #[cfg(unix)]
+    if let Ok(name) = nix::unistd::gethostname() {
+        return name.to_string_lossy().into_owned();
+    }
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".to_owned())
+}

@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// Below this a log could not hold an hour of an ordinary line.
 const BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BufferSection {
     /// Size of the log at which telemetry is no longer taken and its status is `down`. Facts and entries are still taken,

@@ -235,11 +235,12 @@ impl Log {
     }
 
     pub(super) fn receipts(&self, source: &Name) -> rusqlite::Result<Vec<Receipt>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT key, digest FROM receipts WHERE source = ?1 ORDER BY place")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT key, serial, digest FROM receipts WHERE source = ?1 ORDER BY place")?;
         statement
             .query_map([source.as_str()], |row| {
-                Ok(Receipt { source: source.clone(), key: row.get(0)?, digest: row.get(1)? })
+                Ok(Receipt { source: source.clone(), key: row.get(0)?, serial: unsigned(row, 1)?, digest: row.get(2)? })
             })?
             .collect()
     }
@@ -517,10 +518,16 @@ fn put_receipts(transaction: &Transaction<'_>, receipts: &[Receipt], mut place: 
     if receipts.is_empty() {
         return Ok(place);
     }
-    let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO receipts VALUES (?1, ?2, ?3, ?4)")?;
+    let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO receipts VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for receipt in receipts {
         place += 1;
-        put.execute(params![receipt.source.as_str(), receipt.key, receipt.digest, place])?;
+        put.execute(params![
+            receipt.source.as_str(),
+            receipt.key,
+            receipt.serial.cast_signed(),
+            receipt.digest,
+            place
+        ])?;
     }
     Ok(place)
 }

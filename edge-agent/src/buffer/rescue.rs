@@ -206,9 +206,9 @@ fn copy_states(old: &Connection, new: &Connection) {
     let tables = [
         ("SELECT key, state FROM states", "INSERT OR REPLACE INTO states VALUES (?1, ?2)", 2),
         (
-            "SELECT source, key, digest, place FROM receipts",
-            "INSERT OR REPLACE INTO receipts VALUES (?1, ?2, ?3, ?4)",
-            4,
+            "SELECT source, key, serial, digest, place FROM receipts",
+            "INSERT OR REPLACE INTO receipts VALUES (?1, ?2, ?3, ?4, ?5)",
+            5,
         ),
         ("SELECT one, revision, json FROM master_data", "INSERT OR REPLACE INTO master_data VALUES (?1, ?2, ?3)", 3),
     ];

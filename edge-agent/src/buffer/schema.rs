@@ -46,6 +46,7 @@ CREATE TABLE states (key TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT, WITHOUT 
 CREATE TABLE receipts (
     source TEXT NOT NULL,
     key    INTEGER NOT NULL,
+    serial INTEGER NOT NULL,
     digest BLOB NOT NULL,
     place  INTEGER NOT NULL,        -- grows with every receipt
     PRIMARY KEY (source, key)

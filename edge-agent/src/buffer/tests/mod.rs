@@ -215,7 +215,12 @@ async fn a_newer_layout_is_refused_and_left_alone() {
 async fn states_and_receipts_are_committed_with_events_and_only_recent_receipts_are_kept() {
     let bench = Bench::new();
     let (buffer, _) = bench.open();
-    let receipt = |key: u32| Receipt { source: name("line"), key, digest: [u8::try_from(key % 251).unwrap(); 16] };
+    let receipt = |key: u32| Receipt {
+        source: name("line"),
+        key,
+        serial: u64::from(key),
+        digest: [u8::try_from(key % 251).unwrap(); 16],
+    };
     let append = |from: u32, to: u32| Append {
         events: vec![count(1)],
         states: vec![("press-1/good".to_owned(), from.to_be_bytes().to_vec())],

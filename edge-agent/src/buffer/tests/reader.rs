@@ -16,7 +16,7 @@ async fn written(bench: &Bench) -> Buffer {
     let (buffer, _) = bench.open();
     let append = Append {
         states: vec![("press-1/good".to_owned(), vec![0; 12])],
-        receipts: vec![Receipt { source: name("line"), key: 1, digest: [1; 16] }],
+        receipts: vec![Receipt { source: name("line"), key: 1, serial: 1, digest: [1; 16] }],
         ..counts(1..=3_000)
     };
     buffer.append(append).await.unwrap();
