@@ -17,8 +17,8 @@ use bincode::{Decode, Encode};
 
 use crate::batch::Batch;
 use crate::limits::{
-    COMPRESSION_RATIO_MAX, CONDITIONS_MAX, CONTENT_BYTES_MAX, EVENT_BODY_BYTES_MAX, EVENTS_PER_BATCH_MAX,
-    FRAME_BYTES_MAX, ORIGINS_MAX,
+    COMPRESSION_RATIO_MAX, CONDITIONS_MAX, CONTENT_BYTES_MAX, DECODED_BYTES_MAX, EVENT_BODY_BYTES_MAX,
+    EVENTS_PER_BATCH_MAX, FRAME_BYTES_MAX, ORIGINS_MAX,
 };
 use crate::reply::Reply;
 use crate::version::{CURRENT, Version};
@@ -32,7 +32,7 @@ const ZSTD_LEVEL: i32 = 1;
 const COMPRESS_FROM_BYTES: usize = 256;
 
 fn configuration() -> impl bincode::config::Config {
-    bincode::config::standard().with_limit::<CONTENT_BYTES_MAX>()
+    bincode::config::standard().with_limit::<DECODED_BYTES_MAX>()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -215,7 +215,7 @@ pub(crate) fn encode_body<T: Encode>(body: &T) -> Vec<u8> {
 pub(crate) fn decode_body<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
     at_most("body of an event", bytes.len(), EVENT_BODY_BYTES_MAX)?;
     let (body, read) =
-        bincode::decode_from_slice(bytes, bincode::config::standard().with_limit::<EVENT_BODY_BYTES_MAX>())
+        bincode::decode_from_slice(bytes, bincode::config::standard().with_limit::<{ 16 * EVENT_BODY_BYTES_MAX }>())
             .map_err(|error| DecodeError::Content(error.to_string()))?;
     if read < bytes.len() {
         return Err(DecodeError::Trailing { found: bytes.len() - read });

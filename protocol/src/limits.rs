@@ -5,6 +5,9 @@
 pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A frame's content after decompression.
 pub const CONTENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What decoding may claim in memory. bincode counts integers at full width and elements of lists at their size in memory,
+/// so that content within its own limit claims more than its length.
+pub const DECODED_BYTES_MAX: usize = 4 * CONTENT_BYTES_MAX;
 /// Content may be at most this many times the size it travelled in: repetitive events reach about 60.
 pub const COMPRESSION_RATIO_MAX: usize = 256;
 /// Events in one batch.
