@@ -24,7 +24,8 @@ pub(super) struct Device {
 struct Registers {
     polls: Arc<AtomicU64>,
     counter: Arc<AtomicU64>,
-    since: Instant,
+    /// None for a device that stands still.
+    since: Option<Instant>,
 }
 
 impl Service for Registers {
@@ -38,8 +39,8 @@ impl Service for Registers {
             return ready(Err(ExceptionCode::IllegalFunction));
         };
         self.polls.fetch_add(1, Ordering::Relaxed);
-        let second = self.since.elapsed().as_secs();
-        // Registers 0 and 1 are the counter, high word first; it grows by itself and by hand.
+        let second = self.since.map_or(0, |since| since.elapsed().as_secs());
+        // Registers 0 and 1 are the counter, high word first; it grows with time and by hand.
         let counter = 1_000 * second + self.counter.load(Ordering::Relaxed);
         let value = |register: u16| match register {
             0 => (counter >> 16) as u16,
@@ -51,20 +52,25 @@ impl Service for Registers {
 }
 
 impl Device {
+    /// A device that works.
     pub(super) async fn start() -> anyhow::Result<Device> {
+        Device::serve(Some(Instant::now())).await
+    }
+
+    /// A device that changes only by hand.
+    pub(super) async fn still() -> anyhow::Result<Device> {
+        Device::serve(None).await
+    }
+
+    async fn serve(since: Option<Instant>) -> anyhow::Result<Device> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (polls, counter) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-        let (counts, moves, since) = (polls.clone(), counter.clone(), Instant::now());
+        let (counts, moves) = (polls.clone(), counter.clone());
         let task = tokio::spawn(async move {
             let connected = |stream, peer: SocketAddr| {
-                let registers = Registers { polls: counts.clone(), counter: moves.clone(), since };
-                let mut service = Some(registers);
-                // Called once for each connection, which has a service of its own.
-                let services = std::sync::Mutex::new(service.take());
-                let accepted = accept_tcp_connection(stream, peer, |_| {
-                    Ok(services.lock().ok().and_then(|mut service| service.take()))
-                });
+                let registers = || Registers { polls: counts.clone(), counter: moves.clone(), since };
+                let accepted = accept_tcp_connection(stream, peer, |_| Ok(Some(registers())));
                 async move { accepted }
             };
             let _ = Server::new(listener).serve(&connected, |_| {}).await;

@@ -63,9 +63,13 @@ async fn poll(settings: &BenchSettings, one_is_silent: bool) -> anyhow::Result<(
     tokio::time::sleep(WARM_UP).await;
     let process = agent.process_id().context("the agent runs")?;
     let before = Usage::of(process).with_context(|| agent.log())?;
+    let stored_before = newest(&agent).await?;
     let polled_before: Vec<u64> = devices.iter().map(Device::polls).collect();
     tokio::time::sleep(Duration::from_secs(settings.seconds)).await;
     let after = Usage::of(process).with_context(|| agent.log())?;
+    let stored = newest(&agent).await? - stored_before;
+    let expected = devices.len() as u64 * (settings.seconds - 1) * (u64::from(VALUES) + 1);
+    anyhow::ensure!(stored >= expected, "{stored} events were stored, where {expected} values changed");
     // One poll each may just be on its way.
     let missed = devices
         .iter()
@@ -73,6 +77,11 @@ async fn poll(settings: &BenchSettings, one_is_silent: bool) -> anyhow::Result<(
         .map(|(device, before)| (settings.seconds - 1).saturating_sub(device.polls() - before))
         .sum();
     Ok((after, after.cpu_percent_since(&before), missed))
+}
+
+/// The newest event in the agent's log.
+async fn newest(agent: &Agent) -> anyhow::Result<u64> {
+    agent.status().await?["log"]["newest"].as_u64().context("the status says how far the log is")
 }
 
 /// An agent whose central existed just long enough to enrol it.

@@ -70,18 +70,14 @@ impl Service for Registers {
 /// Serves until dropped.
 pub async fn serve(listener: TcpListener, machine: Arc<FloorMachine>, map: RegisterMap) -> anyhow::Result<()> {
     let connected = |stream, peer: SocketAddr| {
-        let registers = Registers { machine: machine.clone(), map };
-        let accepted = accept_tcp_connection(stream, peer, |_| Ok(Some(registers_of(&registers))));
+        let registers = || Registers { machine: machine.clone(), map };
+        let accepted = accept_tcp_connection(stream, peer, |_| Ok(Some(registers())));
         async move { accepted }
     };
     Server::new(listener)
         .serve(&connected, |error| tracing::debug!(%error, "a Modbus connection ended"))
         .await
         .map_err(Into::into)
-}
-
-fn registers_of(registers: &Registers) -> Registers {
-    Registers { machine: registers.machine.clone(), map: registers.map }
 }
 
 #[cfg(test)]
