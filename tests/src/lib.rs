@@ -4,7 +4,7 @@
 //! - [`plant`]: machines whose true count is known; also the plant of `make demo`
 //! - [`demo`]: what `make demo` runs
 //! - [`harness`]: PostgreSQL, broker, processes, the wire between them, and what is needed to ask whether it is true
-//! - [`bench`]: what the figures of `make bench` have in common
+//! - [`mod@bench`]: what the figures of `make bench` have in common
 
 pub mod bench;
 pub mod demo;
