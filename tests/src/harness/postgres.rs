@@ -194,9 +194,21 @@ fn template() -> anyhow::Result<PathBuf> {
     let lock = std::fs::File::options().create(true).append(true).open(template.with_extension("lock"))?;
     lock.lock()?;
     if !template.join("data").exists() {
+        forget_old_templates(&all);
         make_template(&central, &template).context("cannot make the database that tests copy")?;
     }
     Ok(template)
+}
+
+/// Those of builds from the day before and earlier.
+fn forget_old_templates(all: &Path) {
+    let day = Duration::from_secs(24 * 3_600);
+    for entry in std::fs::read_dir(all).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|it| it.modified()).ok().and_then(|made| made.elapsed().ok());
+        if age.is_some_and(|age| age > day) && entry.path().is_dir() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn make_template(central: &Path, template: &Path) -> anyhow::Result<()> {
