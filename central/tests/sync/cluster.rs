@@ -139,7 +139,8 @@ pub(crate) async fn timescaledb() -> Option<PgPool> {
         "-c",
         "timescaledb.telemetry_level=off",
         "-c",
-        "max_worker_processes=30",
+        // Its scheduler would hold on to the template; what it schedules is not tested here.
+        "timescaledb.max_background_workers=0",
     ];
     let cluster = CLUSTER.get_or_init(|| Cluster::start(&options)).await;
     Some(cluster.database("timescaledb", &TEMPLATE).await)

@@ -2,4 +2,9 @@
 
 mod agent;
 mod cluster;
+mod divergence;
+mod enrolment;
 mod exactly_once;
+mod faults;
+mod quarantine;
+mod summaries;
