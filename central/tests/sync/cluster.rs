@@ -125,6 +125,7 @@ pub(crate) async fn stock() -> PgPool {
     cluster.database("native", &TEMPLATE).await
 }
 
+#[expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 /// A database with TimescaleDB; none, with the reason printed, where it is not installed.
 pub(crate) async fn timescaledb() -> Option<PgPool> {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();

@@ -34,9 +34,10 @@ async fn a_database_that_is_copied_and_run_twice_is_refused_until_a_person_decid
 
     let divergence = list(&central.pool).await.unwrap().pop().unwrap();
     assert_eq!((divergence.mark, divergence.refused_batches), (10, 2));
-    let listened: Vec<_> =
-        divergence.instances.iter().map(|claimant| (claimant.instance, claimant.listened_to)).collect();
-    assert_eq!(listened, [(original.instance, true), (copy.instance, false)]);
+    let mut listened: Vec<_> =
+        divergence.instances.iter().map(|claimant| (claimant.listened_to, claimant.instance)).collect();
+    listened.sort_by_key(|(listened_to, _)| !listened_to);
+    assert_eq!(listened, [(true, original.instance), (false, copy.instance)]);
     assert_eq!(central.count("SELECT count(*) FROM divergence_frames").await, 2, "both sides' data is kept");
     assert_eq!(central.count("SELECT count(*) FROM alarms WHERE code = 'divergence'").await, 1);
     assert_eq!(central.count("SELECT count(*) FROM pgmq.q_background_jobs").await, 1);

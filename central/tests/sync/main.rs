@@ -1,5 +1,7 @@
 //! Sync against real PostgreSQL over real TLS.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod agent;
 mod cluster;
 mod divergence;
