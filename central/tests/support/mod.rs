@@ -1,7 +1,7 @@
 //! A PostgreSQL of the tests' own: one cluster for each test program, a database for each test, made from a migrated
 //! template. It stops when the test program ends, however it ends: a watching shell holds the other end of a pipe.
 
-#![expect(dead_code, unreachable_pub, reason = "each test program uses what it needs")]
+#![expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test program uses what it needs")]
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
