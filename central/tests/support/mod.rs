@@ -30,6 +30,8 @@ echo ready
 cat >/dev/null || true
 kill -INT $postgres
 wait $postgres || true
+cd /
+rm -rf "$DIR"
 "#;
 
 struct Cluster {
@@ -215,6 +217,8 @@ impl Drop for Program {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
+        // With a long path they lie in a folder of /tmp.
+        let _ = std::fs::remove_dir_all(central::database::embedded::cluster::Layout::under(&self.data_dir).sockets);
     }
 }
 
