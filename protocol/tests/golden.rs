@@ -1,6 +1,8 @@
 //! The bytes of every released version, frozen. bincode encodes by position, so that a field moved in any type that
 //! travels, or is stored by an agent, shows here first. **Never change what a released version reads: add a version.**
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use data_encoding::HEXLOWER;
 use protocol::batch::{AgentStatus, Batch, Condition, Health, LiveMachine, Origin, OriginKind};
 use protocol::chain::ChainHash;

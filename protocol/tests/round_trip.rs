@@ -1,5 +1,7 @@
 //! What goes in comes out; what is wrong is refused, and before anything is allocated for it.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use proptest::prelude::*;
 use protocol::batch::{AgentStatus, Batch, Condition, Health, LiveMachine, Origin, OriginKind};
 use protocol::chain::ChainHash;

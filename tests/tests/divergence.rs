@@ -1,6 +1,7 @@
 //! One agent's name, two histories: a cloned disk, a restored backup. Neither is believed blindly, nothing of either is
 //! lost, and a person's command ends it.
 
+use anyhow::Context as _;
 use black_box::harness::agent::Agent;
 use black_box::harness::{Site, wait};
 use black_box::plant::configuration::{Addresses, sections};
@@ -92,15 +93,12 @@ async fn an_agent_that_runs_twice_is_refused_until_a_person_decides() -> anyhow:
 
     // The person stops the copy and keeps the first.
     second.kill();
-    resolve(&site).await?;
-    wait::until_equal("the divergence to be resolved", 0, || open_divergences(&site)).await?;
-    let mark = site.truth.mark("line-1").await?;
+    resolve_for(&site, true).await?;
+    assert_eq!(open_divergences(&site).await?, 0);
     let rows = "SELECT count(*) FROM production_logs";
     let facts = site.truth.number(rows).await?;
     wait::until_equal("facts to arrive again", true, async || Ok(site.truth.number(rows).await? > facts + 5)).await?;
-    nothing_is_lost_or_doubled(&site, facts).await?;
-    let _ = mark;
-    Ok(())
+    nothing_is_lost_or_doubled(&site, facts).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,15 +120,22 @@ async fn an_agent_restored_from_an_old_copy_is_refused_until_a_person_decides() 
     is_refused_and_visible(&site, &[&agent]).await?;
     nothing_is_lost_or_doubled(&site, facts).await?;
 
-    resolve(&site).await?;
+    resolve_for(&site, false).await?;
     let rows = "SELECT count(*) FROM production_logs";
     wait::until_equal("facts to arrive again", true, async || Ok(site.truth.number(rows).await? > facts + 5)).await?;
     assert_eq!(open_divergences(&site).await?, 0);
     nothing_is_lost_or_doubled(&site, facts).await
 }
 
-/// The command of a person who has understood what happened.
-async fn resolve(site: &Site) -> anyhow::Result<()> {
-    let ran = site.central.run(&["agent", "resolve", "line-1"]).await?;
-    ran.success().map(drop)
+/// The commands of a person who asks what happened, and then decides for the process whose events are the facts, or for
+/// the other one.
+async fn resolve_for(site: &Site, listened_to: bool) -> anyhow::Result<()> {
+    let told = site.central.run(&["agent", "resolve", "line-1", "--json"]).await?.json()?;
+    let instances = told["instances"].as_array().cloned().unwrap_or_default();
+    let accepted = instances
+        .iter()
+        .find(|it| it["listened_to"] == listened_to)
+        .and_then(|it| it["instance"].as_str())
+        .with_context(|| format!("no process to accept: {told}"))?;
+    site.central.run(&["agent", "resolve", "line-1", "--accept", accepted]).await?.success().map(drop)
 }

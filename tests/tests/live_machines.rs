@@ -14,7 +14,6 @@ use black_box::plant::{Plant, PlantSettings};
 use rand::RngExt as _;
 
 const MISHAPS: usize = 10;
-const MACHINES: [&str; 5] = ["press-1", "press-2", "oven-1", "packer-1", "mixer-1"];
 
 /// The plant, its broker and the wires from the agent to each.
 struct Floor {
@@ -56,10 +55,12 @@ impl Floor {
     }
 }
 
-/// Everybody has been heard: counters have their base, and the broker keeps a session.
+/// Every counter has its base, and the broker keeps a session. The machine that tells deltas says nothing while it stands
+/// still, and needs no base.
 async fn everybody_is_heard(site: &Site) -> anyhow::Result<()> {
-    let sql = "SELECT count(*) FROM machine_live WHERE last_reading_at IS NOT NULL";
-    wait::until_equal("every machine to be heard", MACHINES.len() as i64, || site.truth.number(sql)).await
+    let sql = "SELECT count(*) FROM machine_live l JOIN machines m ON m.id = l.machine_id
+               WHERE l.last_reading_at IS NOT NULL AND m.name <> 'packer-1'";
+    wait::until_equal("every counter to be heard", 4, || site.truth.number(sql)).await
 }
 
 async fn everything_arrived(site: &Site, floor: &Floor) -> anyhow::Result<()> {

@@ -173,7 +173,7 @@ async fn enrol_once(central: &[(&'static str, String)], config: &Path, data: &Pa
     if marker.exists() {
         return Ok(());
     }
-    let arguments = ["agent", "invite", "demo-line", "--plant", "demo", "--json"];
+    let arguments = ["agent", "invite", "demo-line", "--plant", "demo", "--time-zone", "Europe/Vienna", "--json"];
     let mut invite = tokio::process::Command::new(binaries::built("central")?);
     let invited = invite.args(arguments).envs(central.iter().map(|(name, value)| (name, value))).output().await?;
     if !invited.status.success() {

@@ -70,7 +70,11 @@ impl Site {
 
     /// A code that enrols an agent of this name.
     pub async fn invite(&self, name: &str) -> anyhow::Result<String> {
-        let invited = self.central.run(&["agent", "invite", name, "--plant", PLANT, "--json"]).await?.json()?;
+        let invited = self
+            .central
+            .run(&["agent", "invite", name, "--plant", PLANT, "--time-zone", "Europe/Vienna", "--json"])
+            .await?
+            .json()?;
         Ok(invited["code"].as_str().context("an invitation has a code")?.to_owned())
     }
 
