@@ -341,8 +341,8 @@ fn judge_contents(contents: &Contents, capabilities: &Capabilities, findings: &m
             "quarantine",
             format!("{count} events are committed but are no facts: {reason}"),
             match reason.as_str() {
-                "future" => "set the clock of their agent; they say a time that has not come",
-                "machine_of_another_agent" => "transfer the machine, or correct the agent's configuration",
+                "future" => "set the clock of their agent; once their time has come: central quarantine release",
+                "machine_of_another_agent" => "central machine transfer, or correct the agent's configuration",
                 _ => "see quarantined_events.detail",
             },
         );

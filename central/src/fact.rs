@@ -38,6 +38,9 @@ pub struct PlantDay {
     pub ends: UtcMicros,
 }
 
+/// A part of a stretch of time that lies on one plant day: the day, where the part begins, microseconds.
+pub type Piece = (PlantDay, UtcMicros, i64);
+
 impl PlantCalendar {
     /// An unknown zone counts as UTC.
     #[must_use]
@@ -78,7 +81,7 @@ impl PlantCalendar {
     }
 
     /// `[began, ended)` cut at the plant's midnights; one piece even when it is empty.
-    pub fn pieces(&mut self, began: UtcMicros, ended: UtcMicros) -> Option<Vec<(PlantDay, UtcMicros, i64)>> {
+    pub fn pieces(&mut self, began: UtcMicros, ended: UtcMicros) -> Option<Vec<Piece>> {
         let mut pieces = Vec::new();
         let mut from = began;
         loop {

@@ -76,7 +76,6 @@ async fn listen_to_agents(
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.
-#[must_use]
 pub fn router(reads: Reads, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());

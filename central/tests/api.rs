@@ -1,5 +1,7 @@
 //! The web port against rows of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 mod support;
 
 use std::sync::Arc;

@@ -68,7 +68,7 @@ struct Invite {
 }
 
 #[derive(Debug, clap::Args)]
-struct Which {
+pub(super) struct Which {
     /// The agent's name, or its uuid
     agent: String,
     /// Its plant; may be left out while the name is unique
@@ -195,7 +195,11 @@ impl Invite {
 }
 
 impl Which {
-    async fn find(&self, database: &Database) -> anyhow::Result<Agent> {
+    pub(super) fn new(agent: String, plant: Option<Name>) -> Which {
+        Which { agent, plant }
+    }
+
+    pub(super) async fn find(&self, database: &Database) -> anyhow::Result<Agent> {
         let known = all(database, self.plant.as_deref()).await?;
         let named = |agent: &&Agent| agent.name == self.agent || agent.uuid.to_string() == self.agent;
         let mut found: Vec<&Agent> = known.iter().filter(named).collect();
@@ -418,7 +422,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn now() -> DateTime<Utc> {
+pub(super) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(SystemClock::new(0).wall().0).unwrap_or_default()
 }
 

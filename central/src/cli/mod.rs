@@ -2,6 +2,7 @@
 
 mod agent;
 mod doctor;
+mod machine;
 mod migrate;
 mod serve;
 
@@ -56,6 +57,10 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Let agents in, list them, lock them out
     Agent(agent::AgentCommand),
+    /// Say who reports a machine
+    Machine(machine::MachineCommand),
+    /// Release events that were set aside
+    Quarantine(machine::QuarantineCommand),
 }
 
 #[must_use]
@@ -88,6 +93,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Serve(command) => command.run(&configuration).await,
             Command::Migrate(command) => command.run(&configuration).await,
             Command::Agent(command) => command.run(&configuration).await,
+            Command::Machine(command) => command.run(&configuration).await,
+            Command::Quarantine(command) => command.run(&configuration).await,
             Command::Doctor(command) => Ok(command.run(&configuration).await),
         }
     })

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use sqlx::types::chrono::{DateTime, Utc};
 
 use crate::copy::CopyRows;
-use crate::fact::{DAY_US, Head, PlantDay, date_of};
+use crate::fact::{DAY_US, Head, Piece, date_of};
 
 const COPY: &str = "COPY downtime_tracking (at, plant_day, plant_id, machine_id, agent_id, epoch, seq, clock, stop, \
                     state, detected_by, began, ended, micro, lasted_us) FROM STDIN (FORMAT binary)";
@@ -55,7 +55,7 @@ fn detection(detected_by: StopDetection) -> &'static str {
 
 impl Rows {
     /// `pieces` are those of an ended stop: the plant day, where it began on it, how long it lasted on it.
-    pub fn push(&mut self, head: &Head, machine: i32, entry: &DowntimeEntry, pieces: &[(PlantDay, UtcMicros, i64)]) {
+    pub fn push(&mut self, head: &Head, machine: i32, entry: &DowntimeEntry, pieces: &[Piece]) {
         self.push_entry(head, machine, entry);
         match entry {
             DowntimeEntry::Began { stop, state, detected_by } => {

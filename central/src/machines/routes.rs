@@ -48,7 +48,7 @@ async fn list(
 ) -> Result<Json<MachineList>, Problem> {
     let limit = page::limit(parameters.limit, MACHINES_DEFAULT, MACHINES_MAX)?;
     let after = match &parameters.cursor {
-        Some(cursor) => Some(cursor.split_once('/').ok_or_else(|| page::no_cursor())?),
+        Some(cursor) => Some(cursor.split_once('/').ok_or_else(page::no_cursor)?),
         None => None,
     };
     let filter = store::Filter { plant: parameters.plant.as_deref(), after, ..store::Filter::default() };

@@ -13,7 +13,7 @@ use protocol::id::{OriginId, Seq};
 use protocol::time::UtcMicros;
 use sqlx::PgConnection;
 
-use crate::fact::{Head, PlantCalendar, PlantDay, date_of, utc_day};
+use crate::fact::{Head, Piece, PlantCalendar, PlantDay, date_of, utc_day};
 use crate::sync::store::RawRows;
 use crate::{alarms, downtime, gaps, machines, measurements, production, scans, shifts, work_orders};
 
@@ -175,12 +175,7 @@ impl Facts {
     }
 
     /// Hands the event to its domain; says whether a text had to be changed.
-    fn push(
-        &mut self,
-        head: &Head,
-        kind: &EventKind,
-        pieces: &[(PlantDay, UtcMicros, i64)],
-    ) -> Result<bool, (Quarantine, String)> {
+    fn push(&mut self, head: &Head, kind: &EventKind, pieces: &[Piece]) -> Result<bool, (Quarantine, String)> {
         let machine =
             || head.machine_id.ok_or_else(|| (Quarantine::NoMachine, "expected a machine as its origin".to_owned()));
         Ok(match kind {
@@ -264,7 +259,7 @@ impl Facts {
     /// How many events were set aside.
     #[must_use]
     pub fn quarantined_count(&self) -> usize {
-        self.quarantined.len()
+        self.quarantined.count()
     }
 
     /// Writes all of it, with what is kept exact beside it. Nothing here may be written twice: the caller holds the
@@ -314,7 +309,7 @@ impl Limits {
         calendar: &mut PlantCalendar,
         at: UtcMicros,
         kind: &EventKind,
-    ) -> Result<Vec<(PlantDay, UtcMicros, i64)>, (Quarantine, String)> {
+    ) -> Result<Vec<Piece>, (Quarantine, String)> {
         let EventKind::Downtime(entry) = kind else { return Ok(Vec::new()) };
         let (DowntimeEntry::Began { stop, .. }
         | DowntimeEntry::Ended { stop, .. }

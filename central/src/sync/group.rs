@@ -63,7 +63,7 @@ impl Prepared {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     Reply {
-        reply: Reply,
+        reply: Box<Reply>,
         plant_id: i32,
     },
     /// Its key is not, or no longer, let in.
@@ -575,6 +575,6 @@ impl Part {
             master_data_revision: self.known.master_data_revision,
             master_data: None,
         };
-        Answer::Reply { reply, plant_id: self.known.plant_id }
+        Answer::Reply { reply: Box::new(reply), plant_id: self.known.plant_id }
     }
 }

@@ -179,10 +179,10 @@ impl Requests {
                     reply.master_data = Some(data.as_ref().clone());
                 }
                 let conflict = matches!(reply.verdict, Verdict::Diverged { .. });
-                let frame = protocol::codec::encode(&reply).or_else(|error| {
+                let frame = protocol::codec::encode(reply.as_ref()).or_else(|error| {
                     tracing::error!(%error, "the plant's master data does not fit into a reply: agents go without");
                     reply.master_data = None;
-                    protocol::codec::encode(&reply)
+                    protocol::codec::encode(reply.as_ref())
                 });
                 let frame = frame.map_err(|e| refusal(StatusCode::INTERNAL_SERVER_ERROR, "No reply", e.to_string()))?;
                 let mut response = Response::new(Full::new(Bytes::from(frame)));

@@ -33,7 +33,7 @@ pub struct RawRows(CopyRows);
 
 impl RawRows {
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 

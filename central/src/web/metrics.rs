@@ -73,14 +73,23 @@ impl Exposition {
 
 /// Requests of the web port by route, method and status: as many series as there are routes.
 #[derive(Debug, Default)]
-pub struct Requests(Mutex<BTreeMap<(String, &'static str, u16), (u64, f64)>>);
+pub struct Requests(Mutex<BTreeMap<Series, Answered>>);
+
+/// Route, method, status.
+type Series = (String, &'static str, u16);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Answered {
+    requests: u64,
+    seconds: f64,
+}
 
 impl Requests {
     fn count(&self, route: String, method: &'static str, status: u16, took: Duration) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (requests, seconds) = counted.entry((route, method, status)).or_default();
-        *requests += 1;
-        *seconds += took.as_secs_f64();
+        let answered = counted.entry((route, method, status)).or_default();
+        answered.requests += 1;
+        answered.seconds += took.as_secs_f64();
     }
 }
 
@@ -88,14 +97,14 @@ impl Exposes for Requests {
     fn expose(&self, to: &mut Exposition) {
         let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         to.family("central_http_requests_total", Type::Counter, "Requests answered on the web port.");
-        for ((route, method, status), (requests, _)) in &counted {
+        for ((route, method, status), answered) in &counted {
             let labels = [("route", route.as_str()), ("method", method), ("status", &status.to_string())];
-            to.sample("central_http_requests_total", &labels, requests);
+            to.sample("central_http_requests_total", &labels, answered.requests);
         }
         to.family("central_http_request_seconds_total", Type::Counter, "Time spent on them.");
-        for ((route, method, status), (_, seconds)) in &counted {
+        for ((route, method, status), answered) in &counted {
             let labels = [("route", route.as_str()), ("method", method), ("status", &status.to_string())];
-            to.sample("central_http_request_seconds_total", &labels, seconds);
+            to.sample("central_http_request_seconds_total", &labels, answered.seconds);
         }
     }
 }

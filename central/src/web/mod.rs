@@ -42,7 +42,6 @@ impl Reads {
 }
 
 /// `api` stands under `/api/v1`, `own` beside it.
-#[must_use]
 pub fn router(api: Router, own: Router, requests: Arc<Requests>) -> Router {
     own.nest("/api/v1", api)
         .fallback(async || Problem::not_found("there is nothing at this address"))

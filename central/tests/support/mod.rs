@@ -1,7 +1,7 @@
 //! A PostgreSQL of the tests' own: one cluster for each test program, a database for each test, made from a migrated
 //! template. It stops when the test program ends, however it ends: a watching shell holds the other end of a pipe.
 
-#![expect(dead_code, unreachable_pub, reason = "each test program uses what it needs")]
+#![expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test program uses what it needs")]
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,6 +30,8 @@ echo ready
 cat >/dev/null || true
 kill -INT $postgres
 wait $postgres || true
+cd /
+rm -rf "$DIR"
 "#;
 
 struct Cluster {
@@ -215,6 +217,8 @@ impl Drop for Program {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
+        // With a long path they lie in a folder of /tmp.
+        let _ = std::fs::remove_dir_all(central::database::embedded::cluster::Layout::under(&self.data_dir).sockets);
     }
 }
 

@@ -210,6 +210,11 @@ impl Agent {
         }
     }
 
+    /// Points it to another central process.
+    pub(crate) fn address(&mut self, central: &Central) {
+        (self.address, self.central) = (central.address, central.key);
+    }
+
     pub(crate) async fn reconnect(&mut self) {
         self.line = Line::open(self.address, self.central, &self.key).await;
     }

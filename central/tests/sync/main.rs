@@ -1,5 +1,12 @@
 //! Sync against real PostgreSQL over real TLS.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod agent;
 mod cluster;
+mod divergence;
+mod enrolment;
 mod exactly_once;
+mod faults;
+mod quarantine;
+mod summaries;

@@ -1,0 +1,130 @@
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::Subcommand;
+use process::clock::{Clock, SystemClock};
+use process::configuration::nearest;
+use protocol::id::Name;
+
+use super::agent::Which;
+use crate::configuration::Configuration;
+use crate::database::embedded::Purpose;
+use crate::database::{Database, migrate};
+use crate::machines::overview;
+use crate::sync::quarantine::{self, Selection};
+
+/// As many as one command looks through.
+const MACHINES_MAX: i64 = 10_000;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct MachineCommand {
+    #[command(subcommand)]
+    command: Machine,
+}
+
+#[derive(Debug, Subcommand)]
+enum Machine {
+    /// Let another agent of the plant report a machine; what it reported so far becomes facts
+    Transfer {
+        machine: Name,
+        /// The plant of both
+        #[arg(long)]
+        plant: Name,
+        /// Name or uuid of the agent that reports it from here on
+        #[arg(long, value_name = "AGENT")]
+        to: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct QuarantineCommand {
+    #[command(subcommand)]
+    command: Quarantine,
+}
+
+#[derive(Debug, Subcommand)]
+enum Quarantine {
+    /// Make facts of quarantined events whose reason no longer holds; the rest stays
+    Release {
+        #[arg(long)]
+        plant: Name,
+        /// Only events held for this reason, as `central doctor` names it
+        #[arg(long)]
+        reason: Option<String>,
+        /// Only events of this machine or station
+        #[arg(long)]
+        origin: Option<Name>,
+    },
+}
+
+impl MachineCommand {
+    pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
+        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
+        let Machine::Transfer { machine, plant, to } = self.command;
+        let done = transfer(&database, configuration, &machine, &plant, to).await;
+        database.close().await;
+        done.map(|()| ExitCode::SUCCESS)
+    }
+}
+
+async fn transfer(
+    database: &Database,
+    configuration: &Configuration,
+    machine: &str,
+    plant: &Name,
+    to: String,
+) -> anyhow::Result<()> {
+    migrate::state(&database.pool).await?.require_current()?;
+    let filter = overview::store::Filter { plant: Some(plant), ..overview::store::Filter::default() };
+    let known = overview::store::machines(&database.reader, filter, MACHINES_MAX, super::agent::now()).await?;
+    let Some(found) = known.iter().find(|it| it.name == machine) else {
+        let near = nearest(machine, known.iter().map(|it| it.name.as_str()));
+        let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        bail!("plant {plant} has no machine {machine}{near}")
+    };
+    let agent = Which::new(to, Some(plant.clone())).find(database).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
+    let tolerance = tolerance(configuration);
+    let released = quarantine::transfer_machine(&database.pool, &clock, tolerance, found.id, agent.id).await?;
+    super::say(format_args!(
+        "{} reports {plant}/{machine} from here on. {} events that it had reported became facts, {} stay in quarantine.",
+        agent.name, released.facts, released.held
+    ));
+    Ok(())
+}
+
+impl QuarantineCommand {
+    pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
+        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
+        let Quarantine::Release { plant, reason, origin } = self.command;
+        let done = release(&database, configuration, &plant, reason, origin).await;
+        database.close().await;
+        done.map(|()| ExitCode::SUCCESS)
+    }
+}
+
+async fn release(
+    database: &Database,
+    configuration: &Configuration,
+    plant: &str,
+    reason: Option<String>,
+    origin: Option<Name>,
+) -> anyhow::Result<()> {
+    migrate::state(&database.pool).await?.require_current()?;
+    let plants = crate::plants::store::plants(&database.pool).await?;
+    let Some(found) = plants.iter().find(|it| it.name == plant) else {
+        let known: Vec<&str> = plants.iter().map(|it| it.name.as_str()).collect();
+        bail!("there is no plant {plant}: expected one of {}", known.join(", "))
+    };
+    let selection = Selection { plant_id: found.id, reason, origin: origin.map(String::from) };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
+    let released = quarantine::release(&database.pool, &clock, tolerance(configuration), &selection).await?;
+    super::say(format_args!("{} events became facts, {} stay in quarantine.", released.facts, released.held));
+    Ok(())
+}
+
+fn tolerance(configuration: &Configuration) -> Duration {
+    Duration::from_secs(configuration.agents.future_tolerance_s)
+}
