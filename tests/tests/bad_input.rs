@@ -156,6 +156,7 @@ async fn a_central_with_another_key_is_told_nothing() -> anyhow::Result<()> {
     })
     .await?;
     assert!(agent.log().contains("key"), "{}", agent.log());
+    wait::until_equal("press-1 to work", true, async || Ok(plant.truth()["press-1"].made > 0)).await?;
     assert_eq!(site.truth.mark("line-1").await?, mark, "a stranger was told something");
     plant.hold();
     site.central.kill();
