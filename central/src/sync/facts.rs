@@ -336,7 +336,8 @@ impl Limits {
     }
 }
 
-fn month_of(utc_day: i32) -> NaiveDate {
+/// First day of the month of a day, both counted in UTC.
+pub fn month_of(utc_day: i32) -> NaiveDate {
     let date = date_of(utc_day);
     date.with_day(1).unwrap_or(date)
 }

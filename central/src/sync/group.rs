@@ -465,7 +465,7 @@ async fn record_refusals(
                 );
             }
             Decision::Refused { .. } => divergence::refuse_again(connection, &refused).await?,
-            Decision::Apply(_) | Decision::Gap | Decision::NewEpoch | Decision::Prove => {}
+            Decision::Apply(_) | Decision::NewEpoch | Decision::Prove => {}
         }
     }
     Ok(opened)
@@ -539,7 +539,7 @@ fn advance(part: &Part) -> Option<Advance> {
 
 /// What is noted of an agent that was listened to.
 fn heard(part: &Part) -> Option<Heard<'_>> {
-    let listened = matches!(part.decision, Decision::Apply(_) | Decision::Gap | Decision::NewEpoch);
+    let listened = matches!(part.decision, Decision::Apply(_) | Decision::NewEpoch);
     let work = &part.work;
     listened.then(|| Heard {
         agent_id: work.agent.id,
@@ -558,7 +558,6 @@ impl Part {
         let (verdict, mark, hash) = match &self.decision {
             Decision::Prove => return Answer::Prove,
             Decision::Apply(apply) => (Verdict::Accepted, apply.mark, apply.hash),
-            Decision::Gap => (Verdict::Gap, self.ledger.mark, self.ledger.hash),
             Decision::NewEpoch => (Verdict::NewEpoch, self.ledger.mark, self.ledger.hash),
             Decision::Diverged { reason, text, .. } | Decision::Refused { reason, text, .. } => {
                 let verdict = Verdict::Diverged { reason: *reason, text: text.clone() };
