@@ -28,6 +28,7 @@ pub mod group;
 pub mod ledger;
 pub mod maintenance;
 pub mod master_data;
+pub mod metrics;
 pub mod quarantine;
 pub mod queue;
 pub mod request;
