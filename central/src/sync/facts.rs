@@ -72,6 +72,16 @@ pub enum Quarantine {
 }
 
 impl Quarantine {
+    pub const ALL: [Quarantine; 7] = [
+        Quarantine::Future,
+        Quarantine::BeyondRetention,
+        Quarantine::OutOfRange,
+        Quarantine::MachineOfAnotherAgent,
+        Quarantine::NoMachine,
+        Quarantine::NoOrigin,
+        Quarantine::RefusedByDatabase,
+    ];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
