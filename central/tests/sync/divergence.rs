@@ -270,3 +270,28 @@ async fn a_central_that_has_forgotten_epochs_goes_on_in_one_that_nobody_has_hear
     agent.accept(16, 20).await;
     assert_eq!(central.pieces().await, 15);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_started_again_and_again_while_it_waits_can_still_be_accepted() {
+    let central = Central::start(stock().await).await;
+    let mut agent = central.agent("a").await;
+    agent.produce(12);
+    agent.accept(1, 10).await;
+    let mut copy = agent.copy(Instance { starts: 1, id: 99 }).await;
+    copy.sync(11, 12).await;
+    for starts in 2..=40 {
+        central.clock.advance_us(1_000_000);
+        agent.instance = Instance { starts, id: u64::from(starts) };
+        assert_eq!(reason(&agent.sync(11, 12).await), Some(DivergenceReason::Copied));
+    }
+    let divergence = list(&central.pool).await.unwrap().pop().unwrap();
+    assert_eq!((divergence.instances.len(), divergence.refused_batches), (16, 40), "bounded");
+    assert!(divergence.instances.iter().any(|it| it.listened_to), "whose events are the facts stays listed");
+    assert_eq!(central.count("SELECT count(*) FROM divergence_frames").await, 15);
+    accept(&central, &agent).await;
+    let reply = agent.sync(11, 10).await;
+    assert_eq!((reply.verdict, reply.acknowledged), (Verdict::NewEpoch, Seq(10)));
+    agent.epoch = reply.epoch;
+    agent.accept(11, 12).await;
+    assert_eq!(central.pieces().await, 12);
+}

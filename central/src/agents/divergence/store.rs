@@ -15,7 +15,7 @@ use crate::sync::facts::{month_of, seq_bits};
 use crate::sync::ledger::{self, Ledger, Resumption};
 use crate::sync::store::{digests, enqueue, epoch_bits, known, lock, prepare_facts, reason_of, reason_word};
 
-/// Processes listed of one divergence, and batches kept of each.
+/// Processes listed of one divergence, those that were seen last, and batches kept of each.
 const INSTANCES_MAX: i64 = 16;
 const FRAMES_PER_INSTANCE_MAX: i64 = 2;
 
@@ -100,12 +100,11 @@ pub async fn refuse_again(connection: &mut PgConnection, refused: &RefusedBatch<
 async fn keep(connection: &mut PgConnection, divergence: i64, refused: &RefusedBatch<'_>) -> sqlx::Result<()> {
     let starts = i64::from(refused.instance.starts);
     let id = refused.instance.id.cast_signed();
-    let listed = sqlx::query(
+    make_room(connection, divergence, refused.instance).await?;
+    sqlx::query(
         "INSERT INTO divergence_instances AS i (divergence_id, starts, id, host, peer_address, listened_to, newest_seq,
                                                 first_seen_at, last_seen_at)
-         SELECT $1, $2, $3, $4, $5, false, $6, $7, $7
-         WHERE EXISTS (SELECT FROM divergence_instances WHERE divergence_id = $1 AND starts = $2 AND id = $3)
-            OR (SELECT count(*) FROM divergence_instances WHERE divergence_id = $1) < $8
+         VALUES ($1, $2, $3, $4, $5, false, $6, $7, $7)
          ON CONFLICT (divergence_id, starts, id) DO UPDATE
          SET host = coalesce(excluded.host, i.host), peer_address = excluded.peer_address,
              newest_seq = excluded.newest_seq, last_seen_at = excluded.last_seen_at",
@@ -117,12 +116,8 @@ async fn keep(connection: &mut PgConnection, divergence: i64, refused: &RefusedB
     .bind(&refused.peer)
     .bind(seq_bits(refused.newest_seq))
     .bind(refused.at)
-    .bind(INSTANCES_MAX)
     .execute(&mut *connection)
     .await?;
-    if listed.rows_affected() == 0 {
-        return Ok(());
-    }
     // The first batch says where its log stands; a second one is kept when it brings events that the first did not.
     sqlx::query(
         "INSERT INTO divergence_frames (divergence_id, starts, instance_id, first_seq, last_seq, frame, received_at)
@@ -138,6 +133,30 @@ async fn keep(connection: &mut PgConnection, divergence: i64, refused: &RefusedB
     .bind(refused.frame)
     .bind(refused.at)
     .bind(FRAMES_PER_INSTANCE_MAX)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Where a new process would be one too many, forgets the one that was silent longest: an agent that is started again and
+/// again while a person decides must remain one that can be accepted. What it captured is in its own log.
+async fn make_room(connection: &mut PgConnection, divergence: i64, newcomer: Instance) -> sqlx::Result<()> {
+    sqlx::query(
+        "WITH gone AS (
+             DELETE FROM divergence_instances WHERE divergence_id = $1 AND (starts, id) IN (
+                 SELECT starts, id FROM divergence_instances WHERE divergence_id = $1 AND NOT listened_to
+                   AND (SELECT count(*) FROM divergence_instances WHERE divergence_id = $1) >= $4
+                   AND NOT EXISTS (SELECT FROM divergence_instances
+                                   WHERE divergence_id = $1 AND starts = $2 AND id = $3)
+                 ORDER BY last_seen_at, starts, id LIMIT 1)
+             RETURNING starts, id)
+         DELETE FROM divergence_frames f USING gone
+         WHERE f.divergence_id = $1 AND f.starts = gone.starts AND f.instance_id = gone.id",
+    )
+    .bind(divergence)
+    .bind(i64::from(newcomer.starts))
+    .bind(newcomer.id.cast_signed())
+    .bind(INSTANCES_MAX)
     .execute(connection)
     .await?;
     Ok(())
