@@ -355,12 +355,16 @@ fn judge_contents(contents: &Contents, capabilities: &Capabilities, findings: &m
 
 fn judge_agents(contents: &Contents, findings: &mut Findings) {
     let enabled = contents.agents.iter().filter(|agent| agent.enabled);
-    for agent in contents.agents.iter().filter(|agent| agent.diverged) {
-        findings.problem(
-            "agents",
-            format!("{}/{} has two histories: its batches are refused", agent.plant, agent.agent),
-            format!("central agent resolve {} --plant {}", agent.agent, agent.plant),
-        );
+    for agent in &contents.agents {
+        let (what, remedy) = match agent.divergence.as_deref() {
+            None => continue,
+            Some("claimed_by_agent") => (
+                "is ahead of central, which was restored from an older backup",
+                "central agent resolve --central-restored".to_owned(),
+            ),
+            Some(_) => ("has two histories", format!("central agent resolve {} --plant {}", agent.agent, agent.plant)),
+        };
+        findings.problem("agents", format!("{}/{} {what}: its batches are refused", agent.plant, agent.agent), remedy);
     }
     for agent in enabled.clone() {
         let name = format!("{}/{}", agent.plant, agent.agent);
@@ -480,7 +484,7 @@ mod tests {
             plant: "north".into(),
             agent: "hall-1".into(),
             enabled: true,
-            diverged: false,
+            divergence: None,
             silent_s: Some(600.0),
             backlog_events: None,
             clock_offset_s: Some(0.0),
@@ -488,9 +492,12 @@ mod tests {
         let contents = examined.contents.as_mut().unwrap();
         contents.agents = vec![agent.clone()];
         assert_eq!(worst(&examined), (Level::Warning, "north/hall-1 was not heard of for 10 min".into()));
-        let contents = examined.contents.as_mut().unwrap();
-        contents.agents = vec![agents::overview::store::Gauges { diverged: true, ..agent }];
-        let (level, text) = worst(&examined);
-        assert_eq!((level, text.contains("two histories")), (Level::Problem, true));
+        for (reason, expected) in [("copied", "has two histories"), ("claimed_by_agent", "is ahead of central")] {
+            let contents = examined.contents.as_mut().unwrap();
+            let divergence = Some(reason.to_owned());
+            contents.agents = vec![agents::overview::store::Gauges { divergence, ..agent.clone() }];
+            let (level, text) = worst(&examined);
+            assert_eq!((level, text.contains(expected)), (Level::Problem, true), "{text}");
+        }
     }
 }

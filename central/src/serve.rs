@@ -40,9 +40,9 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on web.listen {listen}"))?;
     let address = listener.local_addr()?;
     let agents_port = Arc::new(AtomicBool::new(false));
-    listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
+    let sync = listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(reads, agents_port, Vec::new());
+    let router = router(reads, agents_port, vec![sync]);
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
@@ -55,12 +55,13 @@ async fn listen_to_agents(
     lifecycle: &Lifecycle,
     clock: Arc<dyn Clock>,
     open: Arc<AtomicBool>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Arc<dyn Exposes>> {
     // Made here under a lock, before anybody reads it.
     identity::central_key(&configuration.data.dir)?;
     let settings = configuration.agents.sync_settings(identity::key_file(&configuration.data.dir));
     let server = sync::server::Server::bind(database.pool.clone(), clock, settings).await?;
     let (address, key, committer) = (server.local_addr()?, server.key(), server.committer());
+    let metrics = server.metrics();
     let stopping = lifecycle.stopping();
     lifecycle.spawn("agents' port", async move {
         open.store(true, Ordering::Relaxed);
@@ -72,7 +73,7 @@ async fn listen_to_agents(
     lifecycle.spawn("notices of changes", sync::maintenance::notify(pool.clone(), committer, stopping.clone()));
     lifecycle.spawn("pruning of digests", sync::maintenance::prune(pool, stopping));
     tracing::info!(%address, %key, "central listens to agents");
-    Ok(())
+    Ok(metrics)
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.

@@ -31,7 +31,9 @@ pub struct Reply {
 pub enum Verdict {
     /// All of the batch is committed, now or before.
     Accepted,
-    /// The batch begins after `acknowledged + 1`: send from there.
+    /// The batch begins after `acknowledged + 1`: send from there. Central does not answer this: an agent that follows
+    /// the protocol never begins there unless central went back, which is `Diverged`. Agents understand it; the wire
+    /// keeps its place.
     Gap,
     /// A second history. Nothing of the batch became a fact; what central needs to compare was kept.
     Diverged { reason: DivergenceReason, text: String },
@@ -48,6 +50,7 @@ pub enum DivergenceReason {
     Rewound,
     /// Two processes run from copies of one database.
     Copied,
-    /// The agent says that central acknowledged what it never sent.
+    /// The agent was told of more than central has (a higher mark, a later epoch): central was restored from an older
+    /// backup.
     ClaimedByAgent,
 }

@@ -1,4 +1,4 @@
-//! One agent's name, two histories: a cloned disk, a restored backup. Neither is believed blindly, nothing of either is
+//! One agent's name, two histories: a cloned disk, a restored backup, of an agent or of central. Neither is believed blindly, nothing of either is
 //! lost, and a person's command ends it.
 
 use anyhow::Context as _;
@@ -125,6 +125,47 @@ async fn an_agent_restored_from_an_old_copy_is_refused_until_a_person_decides() 
     wait::until_equal("facts to arrive again", true, async || Ok(site.truth.number(rows).await? > facts + 5)).await?;
     assert_eq!(open_divergences(&site).await?, 0);
     nothing_is_lost_or_doubled(&site, facts).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_central_that_was_restored_from_an_old_backup_says_so_and_one_command_goes_on() -> anyhow::Result<()> {
+    let mut site = Site::start().await?;
+    let presses = Presses::start().await?;
+    let mut agent = site.enrol("line-1", &presses.sections()).await?;
+    agent.resume()?;
+    mark_passes(&site, 20).await?;
+    assert!(site.central.stop());
+    site.cluster.back_up().await?;
+    let mark = site.truth.mark("line-1").await?;
+    site.central.resume().await?;
+    mark_passes(&site, mark + 20).await?;
+    assert!(site.central.stop());
+    let lost = site.truth.mark("line-1").await? - mark;
+    site.cluster.restore().await?;
+    assert_eq!(site.truth.mark("line-1").await?, mark);
+    let facts = site.truth.number("SELECT count(*) FROM production_logs").await?;
+    site.central.resume().await?;
+    is_refused_and_visible(&site, &[&agent]).await?;
+    agent.until_health("central", "down").await?;
+    let list = site.central.run(&["agent", "list"]).await?.success()?;
+    assert!(list.contains("diverged"), "{list}");
+    let doctor = site.central.run(&["doctor"]).await?;
+    assert!(doctor.stdout.contains("central agent resolve --central-restored"), "{doctor:?}");
+    let told = site.central.run(&["agent", "resolve", "line-1"]).await?.success()?;
+    assert!(told.contains("is ahead of central") && told.contains("--central-restored"), "{told}");
+
+    let done = site.central.run(&["agent", "resolve", "--central-restored"]).await?.success()?;
+    assert!(done.contains("line-1 goes on") && done.contains("1 agents go on"), "{done}");
+    let rows = "SELECT count(*) FROM production_logs";
+    wait::until_equal("facts to arrive again", true, async || Ok(site.truth.number(rows).await? > facts + 5)).await?;
+    assert_eq!(open_divergences(&site).await?, 0);
+    assert_eq!(site.truth.number("SELECT lost FROM gaps WHERE cause = 'central_restored'").await?, lost);
+    let api = site.central.api("/api/v1/agents").await?;
+    assert!(api.to_string().contains(&format!("\"lost\":{lost}")), "{api}");
+    nothing_is_lost_or_doubled(&site, facts).await?;
+    let nothing = site.central.run(&["agent", "resolve", "--central-restored"]).await?.success()?;
+    assert!(nothing.contains("0 agents go on"), "{nothing}");
+    Ok(())
 }
 
 /// The commands of a person who asks what happened, and then decides for the process whose events are the facts, or for

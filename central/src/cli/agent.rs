@@ -8,10 +8,10 @@ use nix::unistd::Uid;
 use process::clock::{Clock as _, SystemClock};
 use process::configuration::nearest;
 use protocol::enrolment::EnrolmentCode;
-use protocol::id::{Instance, Name};
+use protocol::id::Name;
 
+use super::resolve::Resolve;
 use crate::agents;
-use crate::agents::divergence::{self, Claimant, Divergence};
 use crate::agents::enrolment::Invitation;
 use crate::agents::overview::{self, Agent};
 use crate::configuration::Configuration;
@@ -77,22 +77,6 @@ pub(super) struct Which {
     /// Its plant; may be left out while the name is unique
     #[arg(long)]
     plant: Option<Name>,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "What was committed stays committed, whatever is decided. The accepted process goes on in a new \
-                        epoch from where its log leaves what is committed; the others stay refused, and their first \
-                        refused batches are kept. A decision can be made again."
-)]
-struct Resolve {
-    #[command(flatten)]
-    which: Which,
-    /// The process that goes on, as shown without this option
-    #[arg(long, value_name = "INSTANCE", value_parser = instance)]
-    accept: Option<Instance>,
-    #[arg(long)]
-    json: bool,
 }
 
 impl AgentCommand {
@@ -245,118 +229,6 @@ impl Which {
     }
 }
 
-impl Resolve {
-    async fn run(self, database: &Database) -> anyhow::Result<()> {
-        let agent = self.which.find(database).await?;
-        let known = divergence::store::list(&database.pool).await?;
-        let Some(found) = known.into_iter().find(|divergence| divergence.agent_id == agent.id) else {
-            bail!("{}/{} has one history only: there is nothing to resolve", agent.plant, agent.name)
-        };
-        let Some(accepted) = self.accept else {
-            super::say(if self.json { divergence_json(&found).to_string() } else { divergence_text(&found) });
-            return Ok(());
-        };
-        let done = divergence::store::resolve(&database.pool, agent.id, accepted, &who(), now()).await;
-        let (epoch, resumption) = done.map_err(anyhow::Error::from)?;
-        if self.json {
-            let accepted = spell_instance(accepted);
-            super::say(serde_json::json!({ "accepted": accepted, "epoch": epoch.0, "after_seq": resumption.mark.0 }));
-        } else {
-            super::say(format_args!(
-                "{}/{} goes on with {} in epoch {}, after event {}. Every other process stays refused: stop it, and \
-                 enrol its computer anew if it is to stay.",
-                agent.plant,
-                agent.name,
-                spell_instance(accepted),
-                epoch.0,
-                resumption.mark
-            ));
-        }
-        Ok(())
-    }
-}
-
-fn divergence_json(divergence: &Divergence) -> serde_json::Value {
-    let claimant = |it: &Claimant| {
-        serde_json::json!({
-            "instance": spell_instance(it.instance), "host": it.host, "peer_address": it.peer_address,
-            "listened_to": it.listened_to, "newest_seq": it.newest_seq, "first_seen_at": it.first_seen_at,
-            "last_seen_at": it.last_seen_at, "accepted": it.accepted,
-        })
-    };
-    serde_json::json!({
-        "plant": divergence.plant_name, "agent": divergence.agent_name, "reason": divergence.reason,
-        "text": divergence.text, "fork_seq": divergence.fork_seq, "committed_seq": divergence.mark,
-        "refused_batches": divergence.refused_batches, "first_seen_at": divergence.first_seen_at,
-        "last_seen_at": divergence.last_seen_at, "resolved_at": divergence.resolved_at,
-        "resolved_by": divergence.resolved_by,
-        "instances": divergence.instances.iter().map(claimant).collect::<Vec<_>>(),
-    })
-}
-
-fn divergence_text(divergence: &Divergence) -> String {
-    let name = format!("{}/{}", divergence.plant_name, divergence.agent_name);
-    let mut text = format!(
-        "{name} has two histories since {}: {}\nEvents up to {} are committed and stay so. {} batches were refused.\n",
-        moment(divergence.first_seen_at),
-        divergence.text,
-        divergence.mark,
-        divergence.refused_batches
-    );
-    if let (Some(at), Some(by)) = (divergence.resolved_at, &divergence.resolved_by) {
-        text.push_str(&format!("Resolved {} by {by}.\n", moment(at)));
-    }
-    for it in &divergence.instances {
-        let mut notes = Vec::new();
-        if it.listened_to {
-            notes.push("its events are what is committed");
-        }
-        if it.accepted {
-            notes.push("accepted");
-        }
-        text.push_str(&format!(
-            "\n  {}  on {} ({}), started {} times, newest event {}, last seen {}{}{}\n    accept it: central agent \
-             resolve {} --plant {} --accept {}\n",
-            spell_instance(it.instance),
-            it.host.as_deref().unwrap_or("an unknown computer"),
-            it.peer_address.as_deref().unwrap_or("-"),
-            it.instance.starts,
-            it.newest_seq,
-            moment(it.last_seen_at),
-            if notes.is_empty() { "" } else { "; " },
-            notes.join("; "),
-            divergence.agent_name,
-            divergence.plant_name,
-            spell_instance(it.instance),
-        ));
-    }
-    text.push_str(
-        "\nAccept the one that watches the machines from here on: its events that are not committed yet become facts \
-         too. The others stay refused; what they captured since the fork stays in their own files (`edge-agent buffer \
-         export`), and their first refused batches are kept here.",
-    );
-    text
-}
-
-fn moment(at: DateTime<Utc>) -> impl std::fmt::Display {
-    at.format("%Y-%m-%d %H:%M:%S UTC")
-}
-
-fn spell_instance(instance: Instance) -> String {
-    format!("{}/{:016x}", instance.starts, instance.id)
-}
-
-/// From what [`spell_instance`] wrote.
-fn instance(text: &str) -> Result<Instance, String> {
-    let parse = || {
-        let (starts, id) = text.split_once('/')?;
-        Some(Instance { starts: starts.parse().ok()?, id: u64::from_str_radix(id, 16).ok()? })
-    };
-    parse().ok_or_else(|| {
-        format!("{text:?} is no process as `central agent resolve` shows it, such as 3/00c0ffee00c0ffee")
-    })
-}
-
 async fn all(database: &Database, plant: Option<&str>) -> anyhow::Result<Vec<Agent>> {
     Ok(overview::store::agents(&database.reader, plant, None, None, AGENTS_MAX, now()).await?)
 }
@@ -436,22 +308,13 @@ fn host() -> String {
 }
 
 /// The person who asks, as far as this computer knows.
-fn who() -> String {
+pub(super) fn who() -> String {
     std::env::var("SUDO_USER").unwrap_or_else(|_| name_of(Uid::current()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_instance_is_typed_as_it_is_shown() {
-        let shown = Instance { starts: 3, id: 0xc0ffee };
-        assert_eq!(instance(&spell_instance(shown)), Ok(shown));
-        for wrong in ["", "3", "3/", "x/1", "3/xyz", "3/1/1"] {
-            assert!(instance(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn durations_have_units_and_bounds() {

@@ -13,7 +13,8 @@ use crate::configuration::Configuration;
 use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
 use crate::machines::overview;
-use crate::sync::quarantine::{self, Selection};
+use crate::sync;
+use crate::sync::quarantine::{self, Released, Selection};
 
 /// As many as one command looks through.
 const MACHINES_MAX: i64 = 10_000;
@@ -51,7 +52,7 @@ enum Quarantine {
         #[arg(long)]
         plant: Name,
         /// Only events held for this reason, as `central doctor` names it
-        #[arg(long)]
+        #[arg(long, value_parser = reason)]
         reason: Option<String>,
         /// Only events of this machine or station
         #[arg(long)]
@@ -89,8 +90,10 @@ async fn transfer(
     let tolerance = tolerance(configuration);
     let released = quarantine::transfer_machine(&database.pool, &clock, tolerance, found.id, agent.id).await?;
     super::say(format_args!(
-        "{} reports {plant}/{machine} from here on. {} events that it had reported became facts, {} stay in quarantine.",
-        agent.name, released.facts, released.held
+        "{} reports {plant}/{machine} from here on. Of what it had reported before, {}\nWhat any other agent reports of it \
+         from here on is quarantined: take it out of that agent's configuration.",
+        agent.name,
+        spell(released)
     ));
     Ok(())
 }
@@ -121,8 +124,31 @@ async fn release(
     let selection = Selection { plant_id: found.id, reason, origin: origin.map(String::from) };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
     let released = quarantine::release(&database.pool, &clock, tolerance(configuration), &selection).await?;
-    super::say(format_args!("{} events became facts, {} stay in quarantine.", released.facts, released.held));
+    super::say(match released {
+        Released { facts: 0, held: 0 } => format!("No event of plant {plant} that was asked for is in quarantine."),
+        released => spell(released),
+    });
     Ok(())
+}
+
+fn spell(released: Released) -> String {
+    let Released { facts, held } = released;
+    let left = match held {
+        0 => "none stays in quarantine".to_owned(),
+        held => {
+            format!("{held} stay in quarantine, because their reason still holds: central doctor says what can be done")
+        }
+    };
+    format!("{facts} events became facts, {left}.")
+}
+
+/// A word of `quarantined_events.reason`.
+fn reason(text: &str) -> Result<String, String> {
+    let known = sync::facts::Quarantine::ALL.map(sync::facts::Quarantine::as_str);
+    if known.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is no reason: expected one of {}", known.join(", ")))
 }
 
 fn tolerance(configuration: &Configuration) -> Duration {

@@ -4,6 +4,7 @@ mod agent;
 mod doctor;
 mod machine;
 mod migrate;
+mod resolve;
 mod serve;
 
 use std::path::PathBuf;

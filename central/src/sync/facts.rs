@@ -72,6 +72,16 @@ pub enum Quarantine {
 }
 
 impl Quarantine {
+    pub const ALL: [Quarantine; 7] = [
+        Quarantine::Future,
+        Quarantine::BeyondRetention,
+        Quarantine::OutOfRange,
+        Quarantine::MachineOfAnotherAgent,
+        Quarantine::NoMachine,
+        Quarantine::NoOrigin,
+        Quarantine::RefusedByDatabase,
+    ];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -336,7 +346,8 @@ impl Limits {
     }
 }
 
-fn month_of(utc_day: i32) -> NaiveDate {
+/// First day of the month of a day, both counted in UTC.
+pub fn month_of(utc_day: i32) -> NaiveDate {
     let date = date_of(utc_day);
     date.with_day(1).unwrap_or(date)
 }

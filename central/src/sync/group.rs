@@ -24,6 +24,7 @@ use crate::fact::PlantCalendar;
 use crate::machines::store::{self as machines, Live, OriginKindOrd, PlaceName};
 use crate::sync::facts::{Facts, FollowUp, Limits, Origin, Place, Quarantine, Source, seq_bits};
 use crate::sync::ledger::{self, Apply, Claim, Decision, KnownDigests, Ledger, Resumption};
+use crate::sync::metrics::Counters;
 use crate::sync::store::{self, Advance, Heard, Known};
 
 /// A month that was made ready is not asked about again for so long.
@@ -86,6 +87,7 @@ pub struct Committer {
     pub future_tolerance: Duration,
     /// Rung after every commit that changed something people look at.
     pub changed: Notify,
+    pub counters: Arc<Counters>,
     prepared_months: Mutex<HashMap<NaiveDate, Instant>>,
 }
 
@@ -115,7 +117,8 @@ enum Care {
 impl Committer {
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>, future_tolerance: Duration) -> Committer {
-        Committer { pool, clock, future_tolerance, changed: Notify::new(), prepared_months: Mutex::default() }
+        let (changed, counters) = (Notify::new(), Arc::default());
+        Committer { pool, clock, future_tolerance, changed, counters, prepared_months: Mutex::default() }
     }
 
     /// Commits a group and says what each agent is told, in order. No agent is in it twice.
@@ -160,7 +163,7 @@ impl Committer {
     async fn commit_retrying(&self, works: &[Arc<Prepared>], care: Care) -> sqlx::Result<Vec<Answer>> {
         let mut pause = Duration::from_millis(20);
         for _ in 1..TRIES {
-            match self.commit_once(works, care).await {
+            match self.commit_counted(works, care).await {
                 // Also after a commit whose outcome is not known: if it did happen, the ledger says so.
                 Err(error) if is_passing(&error) => tracing::debug!(%error, "a group is tried again"),
                 result => return result,
@@ -168,10 +171,19 @@ impl Committer {
             tokio::time::sleep(pause).await;
             pause *= 3;
         }
-        self.commit_once(works, care).await
+        self.commit_counted(works, care).await
+    }
+
+    async fn commit_counted(&self, works: &[Arc<Prepared>], care: Care) -> sqlx::Result<Vec<Answer>> {
+        let result = self.commit_once(works, care).await;
+        if result.is_err() {
+            self.counters.group_failed();
+        }
+        result
     }
 
     async fn commit_once(&self, works: &[Arc<Prepared>], care: Care) -> sqlx::Result<Vec<Answer>> {
+        let began = Instant::now();
         let mut transaction = self.pool.begin().await?;
         let now = self.clock.wall();
         let parts = decide(&mut transaction, works).await?;
@@ -189,6 +201,7 @@ impl Committer {
         store::write_status(&mut transaction, &heard).await?;
         transaction.commit().await?;
         let prepared_at = Instant::now();
+        self.counters.group_committed(parts.iter().flatten().map(Part::new_events).sum(), began.elapsed());
         self.months().extend(months.into_iter().map(|month| (month, prepared_at)));
         if !heard.is_empty() || !divergences.is_empty() {
             self.changed.notify_one();
@@ -465,7 +478,7 @@ async fn record_refusals(
                 );
             }
             Decision::Refused { .. } => divergence::refuse_again(connection, &refused).await?,
-            Decision::Apply(_) | Decision::Gap | Decision::NewEpoch | Decision::Prove => {}
+            Decision::Apply(_) | Decision::NewEpoch | Decision::Prove => {}
         }
     }
     Ok(opened)
@@ -539,7 +552,7 @@ fn advance(part: &Part) -> Option<Advance> {
 
 /// What is noted of an agent that was listened to.
 fn heard(part: &Part) -> Option<Heard<'_>> {
-    let listened = matches!(part.decision, Decision::Apply(_) | Decision::Gap | Decision::NewEpoch);
+    let listened = matches!(part.decision, Decision::Apply(_) | Decision::NewEpoch);
     let work = &part.work;
     listened.then(|| Heard {
         agent_id: work.agent.id,
@@ -554,11 +567,18 @@ fn heard(part: &Part) -> Option<Heard<'_>> {
 }
 
 impl Part {
+    /// Events that the ledger did not have.
+    fn new_events(&self) -> u64 {
+        match &self.decision {
+            Decision::Apply(apply) => (self.work.batch.events.len() - apply.below_mark) as u64,
+            _ => 0,
+        }
+    }
+
     fn answer(&self, now: UtcMicros) -> Answer {
         let (verdict, mark, hash) = match &self.decision {
             Decision::Prove => return Answer::Prove,
             Decision::Apply(apply) => (Verdict::Accepted, apply.mark, apply.hash),
-            Decision::Gap => (Verdict::Gap, self.ledger.mark, self.ledger.hash),
             Decision::NewEpoch => (Verdict::NewEpoch, self.ledger.mark, self.ledger.hash),
             Decision::Diverged { reason, text, .. } | Decision::Refused { reason, text, .. } => {
                 let verdict = Verdict::Diverged { reason: *reason, text: text.clone() };

@@ -86,8 +86,6 @@ impl KnownDigests {
 pub enum Decision {
     /// All of it is committed with this transaction, or was before.
     Apply(Apply),
-    /// It begins after the mark: the agent is told where to go on.
-    Gap,
     /// This log was accepted by a person: the agent is told the epoch and where to go on.
     NewEpoch,
     /// Suspicious, and perhaps only the last words of a process that is gone: ask again.
@@ -131,7 +129,8 @@ pub fn decide(ledger: &Ledger, known: &KnownDigests, claim: &Claim<'_>) -> Decis
         return decision;
     }
     if claim.first_seq > ledger.mark.next() {
-        return Decision::Gap;
+        // An agent begins after what was acknowledged to it, with one request on its way: the mark went back.
+        return diverged(DivergenceReason::ClaimedByAgent, None, behind(ledger.mark, Seq(claim.first_seq.0 - 1)));
     }
     match compare(ledger, known, claim) {
         Err(fork) => {
@@ -144,6 +143,15 @@ pub fn decide(ledger: &Ledger, known: &KnownDigests, claim: &Claim<'_>) -> Decis
 
 fn diverged(reason: DivergenceReason, fork: Option<Seq>, text: String) -> Decision {
     Decision::Diverged { reason, fork, text }
+}
+
+fn behind(mark: Seq, acknowledged: Seq) -> String {
+    format!(
+        "central was restored from an older backup: it has this agent's events up to {mark}, but the agent was told \
+         before that central has them up to {acknowledged}, and has forgotten them. Events {} to {acknowledged} are \
+         missing in central unless they are found elsewhere, in a newer backup of its database",
+        mark.next()
+    )
 }
 
 fn decide_by_epoch(ledger: &Ledger, claim: &Claim<'_>) -> Option<Decision> {
@@ -266,7 +274,8 @@ pub fn resume(mark: Seq, known: &KnownDigests, first_seq: Seq, previous: ChainHa
     let base_known =
         base <= mark && (base == Seq::NONE || known.at(base).is_none_or(|digest| digest == previous.digest()));
     if !base_known {
-        // Nothing of what is committed is in the batch. What the agent has forgotten, central acknowledged.
+        // Nothing of what is committed is in the batch. What the agent has forgotten, central acknowledged; where that
+        // is more than is committed, the caller records the loss.
         return Resumption { mark: base, hash: previous, known_until: Seq::NONE };
     }
     let equal = chain

@@ -15,7 +15,8 @@
 //! committed is recognised by its sequence and its hash. Central may be killed anywhere; several may run on one database.
 //!
 //! # Who writes, who deletes
-//! Only this module writes facts. Nothing here deletes one; months beyond retention are dropped by [`maintenance`].
+//! Only this module writes facts. Nothing here deletes one; months beyond retention are dropped by
+//! [`crate::database::maintenance`]. [`maintenance`] forgets old digests and tells listeners of changes.
 //! A batch that PostgreSQL refuses does not hold up its neighbours: it is committed alone, and if it must be, event by
 //! event, with what is refused set aside in `quarantined_events`.
 
@@ -28,6 +29,7 @@ pub mod group;
 pub mod ledger;
 pub mod maintenance;
 pub mod master_data;
+pub mod metrics;
 pub mod quarantine;
 pub mod queue;
 pub mod request;

@@ -17,7 +17,7 @@ const GROUP_EVENTS_MAX: usize = 60_000;
 struct Job {
     work: Arc<Prepared>,
     answer: oneshot::Sender<Answer>,
-    _memory: OwnedSemaphorePermit,
+    memory: OwnedSemaphorePermit,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl Queue {
     /// Hands in a batch. The answer comes after its commit; the sender is dropped when the process stops.
     pub fn submit(&self, work: Prepared, memory: OwnedSemaphorePermit) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
-        self.waiting().jobs.push_back(Job { work: Arc::new(work), answer, _memory: memory });
+        self.waiting().jobs.push_back(Job { work: Arc::new(work), answer, memory });
         self.wake.notify_one();
         answered
     }
@@ -108,6 +108,8 @@ impl Queue {
                 }
             }
             for (job, answer) in group.into_iter().zip(answers) {
+                // Free again before the agent can send its next one.
+                drop(job.memory);
                 // An agent that has hung up asks again.
                 let _ = job.answer.send(answer);
             }

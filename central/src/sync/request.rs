@@ -27,6 +27,7 @@ use crate::agents::enrolment::{Applicant, EnrolmentError, parse_secret};
 use crate::agents::store::{self as agents, Identity};
 use crate::sync::group::{Answer, Prepared};
 use crate::sync::master_data::MasterDataCache;
+use crate::sync::metrics::{Counters, Outcome};
 use crate::sync::queue::Queue;
 use crate::sync::store;
 
@@ -58,6 +59,7 @@ pub struct Requests {
     pub pool: PgPool,
     pub clock: Arc<dyn Clock>,
     pub queue: Arc<Queue>,
+    counters: Arc<Counters>,
     memory: Arc<Semaphore>,
     memory_permits: usize,
     master_data: MasterDataCache,
@@ -115,12 +117,19 @@ impl Refusal {
 
 impl Requests {
     #[must_use]
-    pub fn new(pool: PgPool, clock: Arc<dyn Clock>, queue: Arc<Queue>, batch_bytes_max: usize) -> Requests {
+    pub fn new(
+        pool: PgPool,
+        clock: Arc<dyn Clock>,
+        queue: Arc<Queue>,
+        counters: Arc<Counters>,
+        batch_bytes_max: usize,
+    ) -> Requests {
         let memory_permits = (batch_bytes_max / PERMIT_BYTES).clamp(1, u32::MAX as usize);
         Requests {
             pool,
             clock,
             queue,
+            counters,
             memory: Arc::new(Semaphore::new(memory_permits)),
             memory_permits,
             master_data: MasterDataCache::default(),
@@ -137,7 +146,12 @@ impl Requests {
 
     pub async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let answer = match (request.method(), request.uri().path()) {
-            (&Method::POST, "/agent/v1/sync") => Box::pin(self.sync(peer, request)).await,
+            (&Method::POST, "/agent/v1/sync") => {
+                let answered = Box::pin(self.sync(peer, request)).await;
+                let outcome = |refusal: &Refusal| Outcome::of_refusal(refusal.status);
+                self.counters.batch(answered.as_ref().map_or_else(outcome, |(outcome, _)| *outcome));
+                answered.map(|(_, response)| response)
+            }
             (&Method::POST, "/agent/v1/enrol") => Box::pin(self.enrol(peer, request)).await,
             (_, "/agent/v1/sync" | "/agent/v1/enrol") => {
                 Err(refusal(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", "expected POST"))
@@ -147,7 +161,7 @@ impl Requests {
         answer.unwrap_or_else(Refusal::into_response)
     }
 
-    async fn sync(&self, peer: &Peer, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Refusal> {
+    async fn sync(&self, peer: &Peer, request: Request<Incoming>) -> Result<(Outcome, Response<Full<Bytes>>), Refusal> {
         let identity = self.identity(peer).await?;
         let (frame, mut memory) = self.frame(request).await?;
         let received_at = self.clock.wall();
@@ -178,7 +192,11 @@ impl Requests {
                 {
                     reply.master_data = Some(data.as_ref().clone());
                 }
-                let conflict = matches!(reply.verdict, Verdict::Diverged { .. });
+                let outcome = match reply.verdict {
+                    Verdict::Accepted | Verdict::Gap => Outcome::Accepted,
+                    Verdict::NewEpoch => Outcome::NewEpoch,
+                    Verdict::Diverged { .. } => Outcome::Diverged,
+                };
                 let frame = protocol::codec::encode(reply.as_ref()).or_else(|error| {
                     tracing::error!(%error, "the plant's master data does not fit into a reply: agents go without");
                     reply.master_data = None;
@@ -187,10 +205,10 @@ impl Requests {
                 let frame = frame.map_err(|e| refusal(StatusCode::INTERNAL_SERVER_ERROR, "No reply", e.to_string()))?;
                 let mut response = Response::new(Full::new(Bytes::from(frame)));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-                if conflict {
+                if outcome == Outcome::Diverged {
                     *response.status_mut() = StatusCode::CONFLICT;
                 }
-                Ok(response)
+                Ok((outcome, response))
             }
             Answer::Forbidden => Err(disabled()),
             Answer::Again { after_s } => Err(come_back("the batch could not be committed", after_s)),
@@ -233,6 +251,13 @@ impl Requests {
     fn take_memory(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES).min(self.memory_permits)).unwrap_or(u32::MAX);
         self.memory.clone().try_acquire_many_owned(permits).ok()
+    }
+
+    /// Memory that batches hold, and as much as there is for them.
+    #[must_use]
+    pub fn memory_bytes(&self) -> (usize, usize) {
+        let used = self.memory_permits.saturating_sub(self.memory.available_permits());
+        (used * PERMIT_BYTES, self.memory_permits * PERMIT_BYTES)
     }
 
     fn busy(&self) -> Refusal {
@@ -320,6 +345,7 @@ impl Requests {
         let applicant = Applicant { secret, key: peer.key, new_id: uuid::Uuid::new_v4(), at };
         match agents::enrol(&self.pool, &applicant).await {
             Ok(enrolled) => {
+                self.counters.enrolment(true);
                 tracing::info!(agent = %enrolled.name, plant = %enrolled.plant, host = request.host, version = request.version, key = %peer.key, "an agent was enrolled");
                 let body = serde_json::to_vec(&enrolled)
                     .map_err(|e| refusal(StatusCode::INTERNAL_SERVER_ERROR, "No reply", e.to_string()))?;
@@ -341,6 +367,7 @@ impl Requests {
     }
 
     fn count_wrong_code(&self) {
+        self.counters.enrolment(false);
         let mut wrong = self.wrong_codes();
         wrong.0.get_or_insert_with(Instant::now);
         wrong.1 += 1;

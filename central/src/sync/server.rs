@@ -29,8 +29,10 @@ use tokio_util::task::TaskTracker;
 use crate::agents::store as agents;
 use crate::sync::Settings;
 use crate::sync::group::Committer;
+use crate::sync::metrics::{Counters, Metrics};
 use crate::sync::queue::Queue;
 use crate::sync::request::{Peer, Requests};
+use crate::web::metrics::Exposes;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A known agent may be silent for so long between two requests; a head that trickles in has no longer either.
@@ -69,8 +71,9 @@ impl Server {
             .await
             .with_context(|| format!("cannot listen for agents on {}", settings.listen))?;
         let queue = Arc::new(Queue::default());
-        let requests = Requests::new(pool.clone(), clock.clone(), queue.clone(), settings.batch_bytes_max);
-        let committer = Arc::new(Committer::new(pool, clock, settings.future_tolerance));
+        let committer = Arc::new(Committer::new(pool.clone(), clock.clone(), settings.future_tolerance));
+        let counters = committer.counters.clone();
+        let requests = Requests::new(pool, clock, queue.clone(), counters, settings.batch_bytes_max);
         Ok(Server { listener, tls, key: key.fingerprint, queue, requests: Arc::new(requests), committer, settings })
     }
 
@@ -88,6 +91,16 @@ impl Server {
     #[must_use]
     pub fn committer(&self) -> Arc<Committer> {
         self.committer.clone()
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<dyn Exposes> {
+        Arc::new(Metrics {
+            counters: self.committer.counters.clone(),
+            requests: self.requests.clone(),
+            connections_max: self.settings.connections_max,
+        })
     }
 
     /// Serves agents until the process stops; what was taken in by then is committed and answered.
@@ -123,6 +136,7 @@ impl Server {
             let connection = Connection {
                 tls: self.tls.clone(),
                 requests: self.requests.clone(),
+                counters: self.committer.counters.clone(),
                 strangers: strangers.clone(),
                 stopping: stopping.clone(),
             };
@@ -146,12 +160,14 @@ impl Server {
 struct Connection {
     tls: TlsAcceptor,
     requests: Arc<Requests>,
+    counters: Arc<Counters>,
     strangers: Arc<Semaphore>,
     stopping: CancellationToken,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream, address: SocketAddr) -> anyhow::Result<()> {
+        let _open = self.counters.connection();
         stream.set_nodelay(true)?;
         let stream =
             timeout(HANDSHAKE_TIMEOUT, self.tls.accept(stream)).await.context("the handshake took too long")??;

@@ -184,10 +184,15 @@ impl Exposes for FromDatabase {
     fn expose(&self, to: &mut Exposition) {
         let enabled = self.agents.iter().filter(|agent| agent.enabled);
         let silent = enabled.clone().filter(|agent| agent.silent_s.is_none_or(|s| s > SILENT_AFTER_S)).count();
-        let diverged = self.agents.iter().filter(|agent| agent.diverged).count();
+        let diverged = self.agents.iter().filter(|agent| agent.divergence.is_some()).count();
         to.single("central_agents", Type::Gauge, "Enrolled agents that are enabled.", enabled.clone().count());
         to.single("central_agents_silent", Type::Gauge, "Of these, not heard of for five minutes.", silent);
-        to.single("central_agents_diverged", Type::Gauge, "Agents with two histories: a person decides.", diverged);
+        to.single(
+            "central_agents_diverged",
+            Type::Gauge,
+            "Agents that are refused until a person decides between histories.",
+            diverged,
+        );
         to.family("central_agent_silent_seconds", Type::Gauge, "Time since an agent's last sync.");
         for (agent, silent_s) in enabled.clone().filter_map(|agent| Some((agent, agent.silent_s?))) {
             to.sample("central_agent_silent_seconds", &agent.labels(), silent_s);

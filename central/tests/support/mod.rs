@@ -59,7 +59,8 @@ fn cluster() -> &'static Cluster {
             command
         };
         command.env("BIN", &found.dir).env("DIR", &folder).current_dir("/");
-        let mut watch = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
+        let mut watch =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a shell");
         let mut line = String::new();
         BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use central::agents::enrolment::Invitation;
 use central::sync::server::Server;
 use central::sync::{Settings, maintenance};
+use central::web::metrics::Exposes;
 use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
@@ -46,6 +47,7 @@ pub(crate) struct Central {
     pub(crate) clock: ManualClock,
     pub(crate) address: SocketAddr,
     pub(crate) key: KeyFingerprint,
+    pub(crate) metrics: Arc<dyn Exposes>,
     stopping: CancellationToken,
     _folder: tempfile::TempDir,
 }
@@ -67,11 +69,11 @@ impl Central {
         let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), folder.path().join("central-key.pem"));
         change(&mut settings);
         let server = Server::bind(pool.clone(), Arc::new(clock.clone()), settings).await.unwrap();
-        let (address, key) = (server.local_addr().unwrap(), server.key());
+        let (address, key, metrics) = (server.local_addr().unwrap(), server.key(), server.metrics());
         let stopping = CancellationToken::new();
         tokio::spawn(maintenance::notify(pool.clone(), server.committer(), stopping.clone()));
         tokio::spawn(server.run(stopping.clone()));
-        Central { pool, clock, address, key, stopping, _folder: folder }
+        Central { pool, clock, address, key, metrics, stopping, _folder: folder }
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {

@@ -21,13 +21,14 @@ pub(crate) struct Cluster {
 
 const SUPERVISE: &str = r#"
 folder=$1; shift
+# Nothing of the tests' outputs stays open after them.
+exec >"$folder/log" 2>&1
 cd /
 if [ "$(id -u)" = 0 ]; then
     chown -R postgres "$folder"; as="setpriv --reuid=postgres --regid=postgres --init-groups"
 fi
-$as "$BIN/initdb" -D "$folder/data" -A trust -U postgres -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null
-$as "$BIN/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=300 "$@" \
-    >"$folder/log" 2>&1 &
+$as "$BIN/initdb" -D "$folder/data" -A trust -U postgres -E UTF8 --locale=C.UTF-8 --no-sync
+$as "$BIN/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=300 "$@" &
 server=$!
 read _
 kill -QUIT $server
@@ -48,7 +49,7 @@ impl Cluster {
             .spawn()
             .unwrap();
         let cluster = Cluster { sockets: folder.display().to_string(), _supervisor: supervisor };
-        for _ in 0..400 {
+        for _ in 0..1200 {
             if Path::new(&cluster.sockets).join(".s.PGSQL.5432").exists()
                 && let Ok(pool) = cluster.connect("postgres", 1).await
             {

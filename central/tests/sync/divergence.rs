@@ -1,5 +1,6 @@
 //! Copies and old backups: refused, kept, listed, resolved.
 
+use central::agents::divergence::Resolved;
 use central::agents::divergence::store::{list, resolve};
 use hyper::StatusCode;
 use protocol::id::{Epoch, Instance, Seq};
@@ -15,8 +16,33 @@ fn reason(reply: &Reply) -> Option<DivergenceReason> {
     }
 }
 
-async fn accept(central: &Central, agent: &Agent) {
-    resolve(&central.pool, 1, agent.instance, "test", central.now()).await.unwrap();
+async fn accept(central: &Central, agent: &Agent) -> Resolved {
+    resolve(&central.pool, 1, agent.instance, "test", central.now()).await.unwrap()
+}
+
+/// Everything that a backup holds, put back as it was. The agents know nothing of it.
+async fn restore(central: &Central, mark: i64, backup: &[(&str, &str)]) {
+    let mut statements = String::new();
+    for (table, kept) in backup {
+        statements.push_str(&format!("TRUNCATE {table}; INSERT INTO {table} SELECT * FROM {kept};"));
+    }
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&central.pool).await.unwrap();
+    assert_eq!(central.count("SELECT mark FROM sync_ledger").await, mark);
+}
+
+async fn back_up(central: &Central) -> [(&'static str, &'static str); 5] {
+    let tables = [
+        ("sync_ledger", "kept_ledger"),
+        ("sync_digests", "kept_digests"),
+        ("agent_status", "kept_status"),
+        ("production_logs", "kept_production"),
+        ("daily_production_summary", "kept_summary"),
+    ];
+    for (table, kept) in tables {
+        let copy = format!("CREATE TABLE {kept} AS SELECT * FROM {table}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(copy)).execute(&central.pool).await.unwrap();
+    }
+    tables
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,4 +182,91 @@ async fn a_decision_can_be_made_again_in_favour_of_the_other_side() {
     copy.accept(5, 5).await;
     assert!(reason(&original.sync(5, 4).await).is_some());
     assert_eq!(central.pieces().await, 14);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_central_is_restored_an_agent_goes_on_and_the_loss_is_a_gap() {
+    let central = Central::start(stock().await).await;
+    let mut agent = central.agent("a").await;
+    agent.produce(50);
+    agent.accept(1, 20).await;
+    let backup = back_up(&central).await;
+    agent.accept(21, 30).await;
+    restore(&central, 20, &backup).await;
+
+    // The same process, which central had been listening to in the backup, with events to send.
+    let reply = agent.sync(31, 40).await;
+    assert_eq!(reason(&reply), Some(DivergenceReason::ClaimedByAgent));
+    assert_eq!(reason(&agent.sync(31, 30).await), Some(DivergenceReason::ClaimedByAgent), "locked");
+    let divergence = list(&central.pool).await.unwrap().pop().unwrap();
+    assert!(divergence.is_only_central_restored());
+    assert_eq!(divergence.only_living().map(|it| it.instance), Some(agent.instance));
+    assert!(divergence.text.contains("Events 21 to 30 are missing"), "{}", divergence.text);
+    assert_eq!(central.count("SELECT count(*) FROM alarms WHERE code = 'divergence' AND active").await, 1);
+
+    let resolved = accept(&central, &agent).await;
+    assert_eq!(resolved, Resolved { epoch: Epoch(2), after: Seq(30), lost: Some((Seq(21), Seq(30))) });
+    let reply = agent.sync(31, 30).await;
+    assert_eq!((reply.verdict, reply.epoch, reply.acknowledged), (Verdict::NewEpoch, Epoch(2), Seq(30)));
+    agent.epoch = reply.epoch;
+    agent.accept(31, 50).await;
+    assert_eq!(central.pieces().await, 40);
+    let gap = "SELECT count(*) FROM gaps WHERE cause = 'central_restored' AND (epoch, seq, lost) = (1, 21, 10)
+               AND gap_from <= gap_to AND agent_id = 1";
+    assert_eq!(central.count(gap).await, 1);
+    assert_eq!(central.count("SELECT count(*) FROM gaps").await, 1);
+    let told = "SELECT count(*) FROM pgmq.q_background_jobs WHERE message ->> 'kind' = 'gaps_recorded'";
+    assert_eq!(central.count(told).await, 1);
+    central.assert_exact().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_central_is_restored_an_idle_agent_that_was_started_again_is_accepted_by_its_heartbeat() {
+    let central = Central::start(stock().await).await;
+    let mut agent = central.agent("a").await;
+    agent.produce(30);
+    let backup = back_up(&central).await;
+    agent.accept(1, 30).await;
+    // A backup from before its first batch.
+    restore(&central, 0, &backup).await;
+    assert_eq!(reason(&agent.sync(31, 30).await), Some(DivergenceReason::ClaimedByAgent));
+    let mut again = agent.copy(Instance { starts: 2, id: 77 }).await;
+    assert_eq!(reason(&again.sync(31, 30).await), Some(DivergenceReason::ClaimedByAgent));
+    let divergence = list(&central.pool).await.unwrap().pop().unwrap();
+    assert_eq!(divergence.only_living().map(|it| it.instance), Some(again.instance));
+
+    let first = accept(&central, &again).await;
+    assert_eq!(first.lost, Some((Seq(1), Seq(30))));
+    // Started once more before it heard of the decision: decided again, and lost only once.
+    let mut once_more = again.copy(Instance { starts: 3, id: 78 }).await;
+    assert_eq!(reason(&once_more.sync(31, 30).await), Some(DivergenceReason::Copied));
+    let second = accept(&central, &once_more).await;
+    assert_eq!((second.epoch, second.after, second.lost), (Epoch(3), Seq(30), None));
+    let reply = once_more.sync(31, 30).await;
+    assert_eq!((reply.verdict, reply.acknowledged), (Verdict::NewEpoch, Seq(30)));
+    once_more.epoch = reply.epoch;
+    once_more.produce(5);
+    once_more.accept(31, 35).await;
+    assert_eq!((central.pieces().await, central.count("SELECT count(*) FROM gaps").await), (5, 1));
+    central.assert_exact().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_central_that_has_forgotten_epochs_goes_on_in_one_that_nobody_has_heard_of() {
+    let central = Central::start(stock().await).await;
+    let mut agent = central.agent("a").await;
+    agent.produce(20);
+    agent.accept(1, 10).await;
+    let backup = back_up(&central).await;
+    // Two decisions and some events later.
+    agent.epoch = Epoch(3);
+    restore(&central, 10, &backup).await;
+    assert_eq!(reason(&agent.sync(16, 20).await), Some(DivergenceReason::ClaimedByAgent));
+    let resolved = accept(&central, &agent).await;
+    assert_eq!(resolved, Resolved { epoch: Epoch(4), after: Seq(15), lost: Some((Seq(11), Seq(15))) });
+    let reply = agent.sync(16, 15).await;
+    assert_eq!((reply.verdict, reply.epoch), (Verdict::NewEpoch, Epoch(4)));
+    agent.epoch = reply.epoch;
+    agent.accept(16, 20).await;
+    assert_eq!(central.pieces().await, 15);
 }

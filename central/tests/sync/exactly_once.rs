@@ -1,8 +1,6 @@
 //! Every rule of the ledger, end to end.
 
 use hyper::StatusCode;
-use protocol::id::Seq;
-use protocol::reply::Verdict;
 
 use crate::agent::Central;
 use crate::cluster::stock;
@@ -18,18 +16,6 @@ async fn a_log_becomes_facts_once_however_often_it_is_sent() {
     agent.accept(101, 100).await;
     assert_eq!(central.pieces().await, 100);
     central.assert_exact().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_batch_after_the_mark_is_told_where_to_go_on() {
-    let central = Central::start(stock().await).await;
-    let mut agent = central.agent("a").await;
-    agent.produce(30);
-    agent.accept(1, 10).await;
-    let reply = agent.sync(21, 30).await;
-    assert_eq!((reply.verdict, reply.acknowledged), (Verdict::Gap, Seq(10)));
-    agent.accept(11, 30).await;
-    assert_eq!(central.pieces().await, 30);
 }
 
 #[tokio::test(flavor = "multi_thread")]

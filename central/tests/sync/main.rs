@@ -8,5 +8,6 @@ mod divergence;
 mod enrolment;
 mod exactly_once;
 mod faults;
+mod metrics;
 mod quarantine;
 mod summaries;

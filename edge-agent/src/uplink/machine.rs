@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use protocol::chain::ChainHash;
 use protocol::id::{Epoch, Seq};
-use protocol::reply::Verdict;
+use protocol::reply::{DivergenceReason, Verdict};
 
 use super::agreement::Agreement;
 use super::configuration::UplinkSection;
@@ -271,8 +271,11 @@ impl Machine {
     fn disagreement(&self, heard: &Heard) -> Option<String> {
         let Heard { mark, epoch, .. } = heard;
         let (acknowledged, newest) = (self.acknowledged, self.newest);
-        if let Verdict::Diverged { text, .. } = &heard.verdict {
-            return Some(format!("central knows another history of this agent: {text}"));
+        if let Verdict::Diverged { reason, text } = &heard.verdict {
+            return Some(match reason {
+                DivergenceReason::ClaimedByAgent => text.clone(),
+                _ => format!("central knows another history of this agent: {text}"),
+            });
         }
         let epoch_fits = if heard.verdict == Verdict::NewEpoch { *epoch >= self.epoch } else { *epoch == self.epoch };
         if !epoch_fits {

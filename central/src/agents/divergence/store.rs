@@ -5,12 +5,15 @@ use protocol::batch::Batch;
 use protocol::chain::ChainHash;
 use protocol::id::{Epoch, Instance, Seq};
 use protocol::reply::DivergenceReason;
+use protocol::time::{ClockQuality, UtcMicros};
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use crate::agents::divergence::{Claimant, Divergence, ResolveError};
-use crate::sync::facts::seq_bits;
+use crate::agents::divergence::{Claimant, Divergence, ResolveError, Resolved};
+use crate::fact::{Head, PlantCalendar, utc_day};
+use crate::gaps;
+use crate::sync::facts::{month_of, seq_bits};
 use crate::sync::ledger::{self, Ledger, Resumption};
-use crate::sync::store::{digests, epoch_bits, lock, reason_of, reason_word};
+use crate::sync::store::{digests, enqueue, epoch_bits, known, lock, prepare_facts, reason_of, reason_word};
 
 /// Processes listed of one divergence, and batches kept of each.
 const INSTANCES_MAX: i64 = 16;
@@ -211,7 +214,7 @@ pub async fn resolve(
     instance: Instance,
     by: &str,
     at: DateTime<Utc>,
-) -> Result<(Epoch, Resumption), ResolveError> {
+) -> Result<Resolved, ResolveError> {
     let mut transaction = pool.begin().await?;
     let (ledger, _) =
         lock(&mut transaction, &[agent]).await?.remove(&agent).ok_or(ResolveError::NoDivergence(agent))?;
@@ -224,8 +227,9 @@ pub async fn resolve(
             sqlx::Error::RowNotFound => ResolveError::NoDivergence(agent),
             other => ResolveError::Database(other),
         })?;
-    let resumption = resumption(&mut transaction, agent, &ledger, divergence, instance).await?;
-    let epoch = Epoch(ledger.epoch.0 + 1);
+    let (resumption, spoken) = resumption(&mut transaction, agent, &ledger, divergence, instance).await?;
+    // Above everything that anybody has heard of: a restored central knows fewer epochs than its agents.
+    let epoch = Epoch(ledger.epoch.max(spoken).0 + 1);
     sqlx::query(
         "UPDATE sync_ledger SET epoch = $2, mark = $3, hash = $4, instance_starts = $5, instance_id = $6,
                 known_until = $7, divergence_id = NULL, updated_at = now() WHERE agent_id = $1",
@@ -249,17 +253,66 @@ pub async fn resolve(
     .bind(instance.id.cast_signed())
     .execute(&mut *transaction)
     .await?;
+    let lost = (resumption.mark > ledger.mark).then_some((ledger.mark.next(), resumption.mark));
+    if let Some(lost) = lost {
+        record_loss(&mut transaction, agent, &ledger, divergence, lost, at).await?;
+    }
     transaction.commit().await?;
-    Ok((epoch, resumption))
+    Ok(Resolved { epoch, after: resumption.mark, lost })
 }
 
+/// Notes what central had acknowledged and has no more, as a gap of the epoch that it was in.
+async fn record_loss(
+    connection: &mut PgConnection,
+    agent: i32,
+    ledger: &Ledger,
+    divergence: i64,
+    (first, last): (Seq, Seq),
+    at: DateTime<Utc>,
+) -> Result<(), ResolveError> {
+    let known = known(connection, &[agent]).await?.remove(&agent).ok_or(ResolveError::NoDivergence(agent))?;
+    // Up to when the agent had been heard of in the backup, and when it was heard of after it.
+    let (from, to): (DateTime<Utc>, DateTime<Utc>) = sqlx::query_as(
+        "SELECT least(s.last_sync_at, d.first_seen_at), d.first_seen_at
+         FROM divergences d LEFT JOIN agent_status s ON s.agent_id = d.agent_id WHERE d.id = $1",
+    )
+    .bind(divergence)
+    .fetch_one(&mut *connection)
+    .await?;
+    let now = UtcMicros(at.timestamp_micros());
+    let head = Head {
+        at: now,
+        plant_day: PlantCalendar::new(&known.time_zone).day_of(now).map_or(0, |day| day.number),
+        plant_id: known.plant_id,
+        machine_id: None,
+        station_id: None,
+        agent_id: agent,
+        epoch: epoch_bits(ledger.epoch),
+        seq: seq_bits(first),
+        clock: ClockQuality::Synchronized,
+    };
+    let count = last.0 - first.0 + 1;
+    let text = format!("central was restored from a backup that does not have events {first} to {last} of this agent");
+    let between = (UtcMicros(from.timestamp_micros()), UtcMicros(to.timestamp_micros()));
+    let mut gaps = gaps::store::Rows::default();
+    gaps.push_central_restored(&head, count, between, &text);
+    prepare_facts(connection, &[month_of(utc_day(now))]).await?;
+    gaps.write(connection).await?;
+    let message = serde_json::json!({
+        "kind": "gaps_recorded", "plant_id": known.plant_id, "agent_id": agent, "count": 1, "reason": null,
+        "epoch": ledger.epoch, "first_seq": seq_bits(first), "last_seq": seq_bits(last),
+    });
+    Ok(enqueue(connection, "background_jobs", &[message]).await?)
+}
+
+/// Where a process goes on, and the epoch in which it spoke.
 async fn resumption(
     connection: &mut PgConnection,
     agent: i32,
     ledger: &Ledger,
     divergence: i64,
     instance: Instance,
-) -> Result<Resumption, ResolveError> {
+) -> Result<(Resumption, Epoch), ResolveError> {
     let listed: Option<bool> = sqlx::query_scalar(
         "SELECT listened_to FROM divergence_instances WHERE divergence_id = $1 AND starts = $2 AND id = $3",
     )
@@ -269,10 +322,9 @@ async fn resumption(
     .fetch_optional(&mut *connection)
     .await?;
     let listened_to = listed.ok_or(ResolveError::UnknownInstance { starts: instance.starts, id: instance.id })?;
-    if listened_to && ledger.instance == Some(instance) {
-        return Ok(Resumption { mark: ledger.mark, hash: ledger.hash, known_until: ledger.known_until });
-    }
-    let frame: Vec<u8> = sqlx::query_scalar(
+    let as_it_is = Resumption { mark: ledger.mark, hash: ledger.hash, known_until: ledger.known_until };
+    let goes_on = listened_to && ledger.instance == Some(instance);
+    let frame: Option<Vec<u8>> = sqlx::query_scalar(
         "SELECT frame FROM divergence_frames WHERE divergence_id = $1 AND starts = $2 AND instance_id = $3
          ORDER BY id LIMIT 1",
     )
@@ -280,12 +332,17 @@ async fn resumption(
     .bind(i64::from(instance.starts))
     .bind(instance.id.cast_signed())
     .fetch_optional(&mut *connection)
-    .await?
-    .ok_or(ResolveError::NothingKept)?;
+    .await?;
+    let Some(frame) = frame else {
+        return if goes_on { Ok((as_it_is, ledger.epoch)) } else { Err(ResolveError::NothingKept) };
+    };
     let batch: Batch = protocol::codec::decode(&frame)?;
+    if goes_on && batch.first_seq <= ledger.mark.next() {
+        return Ok((as_it_is, batch.epoch));
+    }
     let chain = chain(&batch);
     let known = digests(connection, agent, (Seq(batch.first_seq.0 - 1), ledger.mark)).await?;
-    Ok(ledger::resume(ledger.mark, &known, batch.first_seq, batch.previous, &chain))
+    Ok((ledger::resume(ledger.mark, &known, batch.first_seq, batch.previous, &chain), batch.epoch))
 }
 
 fn chain(batch: &Batch) -> Vec<ChainHash> {

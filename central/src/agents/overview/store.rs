@@ -137,7 +137,8 @@ pub struct Gauges {
     pub plant: String,
     pub agent: String,
     pub enabled: bool,
-    pub diverged: bool,
+    /// Why its batches are refused until a person decides: a word of `divergences.reason`.
+    pub divergence: Option<String>,
     pub silent_s: Option<f64>,
     pub backlog_events: Option<i64>,
     pub clock_offset_s: Option<f64>,
@@ -153,12 +154,13 @@ impl Gauges {
 /// Enabled agents, and disabled ones with an open divergence; at most 10,000.
 pub async fn gauges(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Gauges>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT p.name AS plant, a.name AS agent, a.enabled, l.divergence_id IS NOT NULL AS diverged,
+        "SELECT p.name AS plant, a.name AS agent, a.enabled, d.reason AS divergence,
                 CASE WHEN s.last_sync_at IS NOT NULL
                      THEN greatest(extract(epoch FROM $1 - s.last_sync_at), 0)::float8 END AS silent_s, s.backlog_events,
                 s.clock_offset_us / 1e6::float8 AS clock_offset_s
          FROM agents a JOIN plants p ON p.id = a.plant_id
          LEFT JOIN agent_status s ON s.agent_id = a.id LEFT JOIN sync_ledger l ON l.agent_id = a.id
+         LEFT JOIN divergences d ON d.id = l.divergence_id
          WHERE a.enabled OR l.divergence_id IS NOT NULL
          ORDER BY p.name, a.name LIMIT 10000",
     )
