@@ -135,3 +135,22 @@ fn timescaledb_is_used_where_it_is_preloaded() {
     assert_eq!(report["definition"], "timescaledb");
     assert_eq!(report["schema"]["state"], "current");
 }
+
+#[test]
+fn pg_cron_keeps_the_schedule_where_it_is_preloaded() {
+    let program = Program::new(false);
+    let file = program.folder.path().join("central.toml");
+    std::fs::write(&file, "[database]\npreload = [\"pg_cron\"]\n").unwrap();
+    let file = file.to_str().unwrap();
+    for _ in 0..2 {
+        let (_, complained, code) = program.run(&["migrate", "--config", file]);
+        if complained.contains("could not access file") {
+            eprintln!("skipped: pg_cron is not installed on this computer");
+            return;
+        }
+        assert_eq!(code, 0, "{complained}");
+    }
+    let (said, complained, _) = program.run(&["doctor", "--config", file]);
+    let line = said.lines().find(|line| line.starts_with("pg_cron")).unwrap_or_else(|| panic!("{said}{complained}"));
+    assert!(line.contains("in this database, preloaded"), "{line}");
+}

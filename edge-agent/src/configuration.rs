@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use process::configuration::{Checked, KeyPath, Problems, nearest};
 use protocol::id::Name;
@@ -52,6 +53,28 @@ impl Default for AgentSection {
         #[expect(clippy::expect_used, reason = "a constant name")]
         let station = Name::new("station").expect("a name");
         AgentSection { data_dir: PathBuf::from("/var/lib/edge-agent"), station }
+    }
+}
+
+/// A machine that is polled is heard every few seconds while it answers: silent for so long, nobody knows its state.
+const POLLED_NO_DATA_AFTER_MS: u64 = 30_000;
+
+impl Configuration {
+    /// The machines as the signal engine takes them: where a section leaves `no_data_after_ms` out and the machine is
+    /// polled, half a minute, or three of its intervals when they are longer.
+    #[must_use]
+    pub fn effective_machines(&self) -> Arc<[MachineSection]> {
+        let mut fastest_ms: HashMap<&Name, u32> = HashMap::new();
+        for (machine, interval_ms) in self.modbus.iter().flat_map(ModbusSection::polled) {
+            fastest_ms.entry(machine).and_modify(|known| *known = interval_ms.min(*known)).or_insert(interval_ms);
+        }
+        let machines = self.machines.iter().cloned().map(|mut machine| {
+            let polled = fastest_ms.get(&machine.name);
+            let default = polled.map(|interval_ms| POLLED_NO_DATA_AFTER_MS.max(3 * u64::from(*interval_ms)));
+            machine.no_data_after_ms = machine.no_data_after_ms.or(default);
+            machine
+        });
+        machines.collect()
     }
 }
 
@@ -140,4 +163,32 @@ fn check_reference(reference: &SignalReference<'_>, signals: &HashMap<&str, Vec<
 fn unknown_machine<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> String {
     let hint = nearest(found, known).map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
     format!("no [[machine]] is called {found:?}{hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_polled_machine_that_falls_silent_is_no_data_unless_its_section_says_otherwise() {
+        let text = "
+            machine = [{ name = 'fast' }, { name = 'slow' }, { name = 'own', no_data_after_ms = 5 }, { name = 'told' }]
+            [[modbus]]
+            name = 'line'
+            transport = 'tcp'
+            address = '127.0.0.1:502'
+            [[modbus.device]]
+            name = 'plc'
+            unit = 1
+            kind = 'holding'
+            register = [
+                { machine = 'fast', signal = 'a', address = 0, type = 'u16' },
+                { machine = 'slow', signal = 'a', address = 1, type = 'u16', interval_ms = 60000 },
+                { machine = 'own', signal = 'a', address = 2, type = 'u16' },
+            ]";
+        let configuration: Configuration = toml::from_str(text).unwrap();
+        let after: Vec<Option<u64>> =
+            configuration.effective_machines().iter().map(|machine| machine.no_data_after_ms).collect();
+        assert_eq!(after, [Some(30_000), Some(180_000), Some(5), None]);
+    }
 }

@@ -97,7 +97,7 @@ impl Agent {
 impl Agent {
     async fn live(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
         let stopping = lifecycle.stopping();
-        let (machines, machines_changed) = watch::channel(Arc::from(self.configuration.machines.as_slice()));
+        let (machines, machines_changed) = watch::channel(self.configuration.effective_machines());
         let (submitting, submissions) = CaptureSender::channel();
         let mut capturing = tokio::spawn(capture::run(submissions, self.capture(machines_changed)));
         let mut sources = self.sources(submitting);
@@ -142,8 +142,9 @@ impl Agent {
             };
             // Machines first: a source that starts finds its signals known.
             machines.send_if_modified(|machines| {
-                let changed = **machines != *configuration.machines;
-                *machines = Arc::from(configuration.machines.as_slice());
+                let wanted = configuration.effective_machines();
+                let changed = *machines != wanted;
+                *machines = wanted;
                 changed
             });
             sources.follow(&configuration).await;

@@ -62,9 +62,15 @@ impl KeyAndCertificate {
 }
 
 /// Writes a file that only its owner may read: all of it or nothing of it, durably, replacing what was there.
+///
+/// It belongs to whom its folder belongs to, and a new folder to whom the one above does: what root sets up for a service
+/// can be read by that service.
 pub fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    if !folder.exists() {
+        std::fs::create_dir_all(folder)?;
+        belong_with(folder, folder.parent())?;
+    }
     let mut new: PathBuf = file.to_path_buf();
     new.set_extension("new");
     let mut options = std::fs::OpenOptions::new();
@@ -74,9 +80,27 @@ pub fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let mut writer = options.open(&new)?;
     writer.write_all(content)?;
     writer.sync_all()?;
+    belong_with(&new, Some(folder))?;
     std::fs::rename(&new, file)?;
     #[cfg(unix)]
     std::fs::File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// Gives `path` the owner of `model`. Who is not root owns both already, or may not.
+#[cfg(unix)]
+fn belong_with(path: &Path, model: Option<&Path>) -> std::io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let Some(model) = model.filter(|model| !model.as_os_str().is_empty()) else { return Ok(()) };
+    let (own, wanted) = (std::fs::metadata(path)?, std::fs::metadata(model)?);
+    if own.uid() == 0 && wanted.uid() != 0 {
+        std::os::unix::fs::chown(path, Some(wanted.uid()), Some(wanted.gid()))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn belong_with(_path: &Path, _model: Option<&Path>) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -101,4 +125,38 @@ fn provider_sha256(bytes: &[u8]) -> [u8; 32] {
 #[must_use]
 pub fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_known_by_its_fingerprint() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("identity/key.pem");
+        let made = KeyAndCertificate::read_or_make(&file, "a").unwrap();
+        let read = KeyAndCertificate::read_or_make(&file, "b").unwrap();
+        assert_eq!(made.fingerprint, read.fingerprint);
+        assert_ne!(made.certificate, read.certificate, "the certificate only carries the key");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_root_writes_for_a_service_belongs_to_the_service() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+        let folder = tempfile::tempdir().unwrap();
+        if std::fs::metadata(folder.path()).unwrap().uid() != 0 {
+            eprintln!("skipped: only root writes for others");
+            return;
+        }
+        chown(folder.path(), Some(4_711), Some(4_712)).unwrap();
+        let file = folder.path().join("identity/key.pem");
+        write_private(&file, b"secret").unwrap();
+        for path in [file.as_path(), file.parent().unwrap()] {
+            let metadata = std::fs::metadata(path).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (4_711, 4_712), "{}", path.display());
+        }
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use bincode::de::read::Reader as _;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::limits::NAME_BYTES_MAX;
 
@@ -91,13 +93,13 @@ pub struct StopId(pub u64);
 /// letter or digit. The same in configuration files, on the wire, in SQL and in addresses of pages.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Name(std::sync::Arc<str>);
+pub struct Name(SmolStr);
 
 impl Name {
     pub fn new(text: &str) -> Result<Name, InvalidName> {
-        let mut characters = text.chars();
-        let starts_well = characters.next().is_some_and(|c| c.is_ascii_alphanumeric());
-        let goes_on_well = characters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        let mut bytes = text.bytes();
+        let starts_well = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let goes_on_well = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         if starts_well && goes_on_well && text.len() <= NAME_BYTES_MAX {
             Ok(Name(text.into()))
         } else {
@@ -152,7 +154,7 @@ impl std::str::FromStr for Name {
 
 impl From<Name> for String {
     fn from(name: Name) -> String {
-        name.0.as_ref().to_owned()
+        name.0.into()
     }
 }
 
@@ -166,8 +168,16 @@ impl<Context> Decode<Context> for Name {
     fn decode<D: bincode::de::Decoder<Context = Context>>(
         decoder: &mut D,
     ) -> Result<Name, bincode::error::DecodeError> {
-        let text = String::decode(decoder)?;
-        Name::new(&text).map_err(|e| bincode::error::DecodeError::OtherString(e.to_string()))
+        // As a `String` is encoded, but without allocating one: nearly every event carries a name.
+        let invalid = |text: &str| bincode::error::DecodeError::OtherString(text.to_owned());
+        let length = u64::decode(decoder)?;
+        let mut bytes = [0; NAME_BYTES_MAX];
+        let place = usize::try_from(length).ok().and_then(|length| bytes.get_mut(..length));
+        let place = place.ok_or_else(|| invalid("a name of more than 64 bytes"))?;
+        decoder.claim_bytes_read(place.len())?;
+        decoder.reader().read(place)?;
+        let text = std::str::from_utf8(place).map_err(|error| invalid(&error.to_string()))?;
+        Name::new(text).map_err(|error| invalid(&error.to_string()))
     }
 }
 

@@ -63,6 +63,9 @@ struct Invite {
     /// How the agent reaches central [default: agents.public_address, or this computer's name]
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<String>,
+    /// Print nothing but the code
+    #[arg(long, conflicts_with = "json")]
+    code_only: bool,
     #[arg(long)]
     json: bool,
 }
@@ -130,7 +133,9 @@ impl Invite {
             expires_at,
         };
         agents::store::invite(&database.pool, &invitation).await?;
-        if self.json {
+        if self.code_only {
+            super::say(text);
+        } else if self.json {
             super::say(serde_json::json!({
                 "plant": plant.name, "agent": self.name, "code": text, "address": address, "expires_at": expires_at,
             }));

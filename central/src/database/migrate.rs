@@ -190,6 +190,13 @@ async fn define(connection: &mut PgConnection) -> anyhow::Result<Definition> {
             store::drop_timescaledb(connection).await?;
         }
     }
+    if capabilities.pg_cron.preloaded && capabilities.pg_cron.installed.is_none() {
+        match store::create_pg_cron(connection).await {
+            Ok(()) => capabilities = store::capabilities(connection).await?,
+            // Another database has it, or the role may not: central keeps the schedule by itself.
+            Err(error) => tracing::info!(%error, "pg_cron is on the server and not for this database"),
+        }
+    }
     let definition = capabilities.definition();
     let scripts: &[Script] = match definition {
         Definition::Timescaledb => &TIMESCALEDB,

@@ -78,6 +78,12 @@ pub async fn create_queues(connection: &mut PgConnection, queues: &[&str]) -> Re
     Ok(())
 }
 
+/// Makes pg_cron, which only the database that `cron.database_name` names may have.
+pub async fn create_pg_cron(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("CREATE EXTENSION IF NOT EXISTS pg_cron").execute(connection).await?;
+    Ok(())
+}
+
 pub async fn create_timescaledb(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("CREATE EXTENSION IF NOT EXISTS timescaledb").execute(connection).await?;
     Ok(())

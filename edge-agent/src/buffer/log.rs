@@ -123,6 +123,8 @@ pub(super) struct Log {
     origins: Origins,
     receipt_place: i64,
     receipts_since_pruning: HashMap<Name, u64>,
+    /// Commits wait for the disk: always, but while something is forgotten.
+    waits_for_disk: bool,
 }
 
 #[derive(Debug, Default)]
@@ -138,7 +140,34 @@ impl Log {
         let origins = Origins::load(&connection)?;
         let receipt_place =
             connection.query_row("SELECT coalesce(max(place), 0) FROM receipts", [], |row| row.get(0))?;
-        Ok(Log { connection, mark, uncertain: None, origins, receipt_place, receipts_since_pruning: HashMap::new() })
+        Ok(Log {
+            connection,
+            mark,
+            uncertain: None,
+            origins,
+            receipt_place,
+            receipts_since_pruning: HashMap::new(),
+            waits_for_disk: true,
+        })
+    }
+
+    /// Forgets something that central has, in commits that reach the disk with the next one that waits for it. When the
+    /// power goes before, the end of the write-ahead log is missing: then more is remembered than needed, central's next
+    /// reply says so, and it is forgotten again.
+    fn forgetting<T>(&mut self, forget: impl FnOnce(&mut Log) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        self.connection.execute_batch("PRAGMA synchronous = NORMAL")?;
+        self.waits_for_disk = false;
+        let forgotten = forget(self);
+        self.wait_for_disk()?;
+        forgotten
+    }
+
+    fn wait_for_disk(&mut self) -> rusqlite::Result<()> {
+        if !self.waits_for_disk {
+            self.connection.execute_batch("PRAGMA synchronous = FULL")?;
+            self.waits_for_disk = true;
+        }
+        Ok(())
     }
 
     /// Commits a group of appends in one transaction. Answers the last sequence of each.
@@ -152,6 +181,7 @@ impl Log {
         tell: Option<Moment>,
     ) -> rusqlite::Result<Vec<Option<Seq>>> {
         self.uncertain = None;
+        self.wait_for_disk()?;
         let transaction = begin(&self.connection)?;
         let mut origins = OriginsInTransaction { known: &self.origins, added: Vec::new() };
         let mut mark = self.mark;
@@ -270,9 +300,10 @@ impl Log {
     pub(super) fn acknowledge(&mut self, through: Seq, hash: ChainHash) -> rusqlite::Result<()> {
         let range = [self.mark.acknowledged.0.cast_signed(), through.0.cast_signed()];
         let places = if self.mark.places == 0 { 0 } else { count_places(&self.connection, range)? };
-        self.connection
-            .prepare_cached("UPDATE meta SET acknowledged = ?1, hash = ?2")?
-            .execute(params![through.0.cast_signed(), hash.0])?;
+        self.forgetting(|log| {
+            let mut update = log.connection.prepare_cached("UPDATE meta SET acknowledged = ?1, hash = ?2")?;
+            update.execute(params![through.0.cast_signed(), hash.0])
+        })?;
         self.mark.acknowledged = through;
         self.mark.hash = hash;
         self.mark.places -= places.min(self.mark.places);
@@ -382,7 +413,10 @@ impl Log {
             .optional()?;
         let Some(oldest) = oldest else { return Ok(false) };
         let through = self.mark.acknowledged.0.min(oldest + CHUNK_ROWS - 1);
-        self.connection.prepare_cached("DELETE FROM events WHERE seq <= ?1")?.execute([through.cast_signed()])?;
+        self.forgetting(|log| {
+            let mut delete = log.connection.prepare_cached("DELETE FROM events WHERE seq <= ?1")?;
+            delete.execute([through.cast_signed()])
+        })?;
         Ok(through < self.mark.acknowledged.0)
     }
 

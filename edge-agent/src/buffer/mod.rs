@@ -5,7 +5,8 @@
 //!   records it as a [`Gap`](protocol::event::Gap). Nothing else does.
 //! - **Order**: events are numbered in the order of appends, without holes.
 //! - **Why a retry is safe**: an append is all or nothing, and is answered only after its commit has returned
-//!   (WAL, `synchronous=FULL`). Appends that arrive while a commit runs form the next one.
+//!   (WAL, `synchronous=FULL`). Appends that arrive while a commit runs form the next one. Only what forgets does not
+//!   wait for the disk: acknowledging, and deleting what is acknowledged, can be done again.
 //!
 //! | what happens | what the log does | status |
 //! |---|---|---|

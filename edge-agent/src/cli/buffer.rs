@@ -51,7 +51,7 @@ struct LogArguments {
     #[arg(value_name = "PATH", conflicts_with = "config")]
     path: Option<PathBuf>,
     /// Configuration file whose data directory to look into.
-    #[arg(long, value_name = "FILE")]
+    #[arg(short = 'c', long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 

@@ -26,7 +26,7 @@ const CODE_BYTES_MAX: u64 = 4_096;
     Examples:\n  \
         edge-agent enroll 05G1T-6WN0K-...\n  \
         edge-agent enroll --code-file /run/credentials/code\n  \
-        ssh central central agent invite line-1 | edge-agent enroll\n\n\
+        ssh central central agent invite line-1 --code-only | edge-agent enroll\n\n\
     Exit codes:\n  \
         0  enrolled\n  \
         1  refused, not reachable, or enrolled already"

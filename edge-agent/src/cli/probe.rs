@@ -46,7 +46,7 @@ pub struct ProbeArguments {
     #[arg(long, value_name = "PORT")]
     serial: Option<String>,
     /// Read everything a source of this configuration is to read
-    #[arg(long, value_name = "FILE", conflicts_with = "what")]
+    #[arg(short = 'c', long, value_name = "FILE", conflicts_with = "what")]
     config: Option<PathBuf>,
     /// Which `[[modbus]]` of the configuration; may be left out where there is only one
     #[arg(long, value_name = "NAME", requires = "config")]

@@ -31,7 +31,8 @@ pub struct MachineSection {
     pub missing_counts_stop_after_ms: Option<u64>,
     /// The counter whose pieces are missed. Absent: any counter or delta of this machine.
     pub missing_counts_signal: Option<Name>,
-    /// The state becomes `no_data` when nothing was read for so long. Absent: never.
+    /// The state becomes `no_data` when nothing was read for so long. Absent: never, but for machines that are polled
+    /// ([`crate::configuration::Configuration::effective_machines`]).
     pub no_data_after_ms: Option<u64>,
     /// States that are stops.
     #[serde(default = "default_stop_states")]

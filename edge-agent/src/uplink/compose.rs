@@ -48,6 +48,7 @@ pub(super) struct Composer {
     origins: Arc<[Origin]>,
     machines: HashMap<Name, OriginId>,
     told: Option<Told>,
+    ahead: Option<Run>,
 }
 
 /// The status that central has.
@@ -101,11 +102,36 @@ impl Composer {
             origins: Arc::default(),
             machines: HashMap::new(),
             told: None,
+            ahead: None,
         }
     }
 
+    /// Reads what comes after a batch that is on its way, where at least a whole batch waits. What was read once stays as
+    /// it is in the log, but for corrected times: those are looked at when the run is used.
+    pub(super) async fn read_ahead(&mut self, after: Seq, newest: Seq, events_max: usize) {
+        self.ahead = None;
+        if events_max > 0 && newest.0.saturating_sub(after.0) >= events_max as u64 {
+            self.ahead = self.buffer.read(after, events_max, BATCH_BYTES_MAX).await.ok();
+        }
+    }
+
+    /// Nothing goes out for a while: it is read anew then.
+    pub(super) fn forget_ahead(&mut self) {
+        self.ahead = None;
+    }
+
+    fn take_ahead(&mut self, after: Seq, events_max: usize) -> Option<Run> {
+        let mut run = self.ahead.take().filter(|run| run.first == after.next() && !run.events.is_empty())?;
+        run.events.truncate(events_max);
+        let wrong = run.events.iter().any(|it| it.clock == ClockQuality::Wrong);
+        (!run.events.is_empty() && !wrong).then_some(run)
+    }
+
     pub(super) async fn compose(&mut self, mark: &Mark, events_max: usize) -> Result<Composed, ComposeError> {
-        let run = self.read(mark.acknowledged, events_max).await?;
+        let run = match self.take_ahead(mark.acknowledged, events_max) {
+            Some(run) => run,
+            None => self.read(mark.acknowledged, events_max).await?,
+        };
         self.learn_origins(&run.origins);
         let (events, last) = (run.events.len(), mark.acknowledged.plus(run.events.len() as u64));
         let end = SentEnd { last, hash: mark.hash.after(&run.events) };

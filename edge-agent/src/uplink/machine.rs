@@ -131,6 +131,13 @@ impl Machine {
         self.batch_events
     }
 
+    /// How many events the batch after one of `events` may have at most, if all goes well; none where that one is the
+    /// last of its kind for the time being.
+    #[must_use]
+    pub fn batch_events_next(&self, events: usize) -> usize {
+        if events < self.batch_events { 0 } else { (self.batch_events * 2).min(self.section.batch_events_max) }
+    }
+
     #[must_use]
     pub fn state(&self) -> UplinkState {
         match self.mode {

@@ -188,6 +188,7 @@ impl Shell {
                     () = &mut grace => return Ok(()),
                 },
                 Step::WaitUntil(until) => {
+                    self.composer.forget_ahead();
                     let until = self.began + until;
                     if !wait(until, flushing, &mut appended, &stopping, grace.as_mut()).await {
                         return Ok(());
@@ -230,8 +231,16 @@ impl Shell {
         let frame = std::mem::take(&mut composed.frame);
         let within = if composed.events == 0 { HEARTBEAT_ANSWER } else { self.link.response_deadline() };
         let (sent, began) = (self.clock.now(), Instant::now());
-        let answer = self.link.post_within(within, "/agent/v1/sync", "application/octet-stream", frame.into()).await?;
-        let (received, took) = (self.clock.now(), began.elapsed());
+        let post = self.link.post_within(within, "/agent/v1/sync", "application/octet-stream", frame.into());
+        let answered = async {
+            let answer = post.await;
+            (answer, self.clock.now(), began.elapsed())
+        };
+        let newest = self.mark.newest;
+        let ahead =
+            self.composer.read_ahead(composed.end.last, newest, self.machine.batch_events_next(composed.events));
+        let ((answer, received, took), ()) = tokio::join!(answered, ahead);
+        let answer = answer?;
         match classify(answer.status, &answer.headers, &answer.body) {
             Outcome::Reply(reply) => {
                 self.trust.observe(sent, received, reply.server_time);

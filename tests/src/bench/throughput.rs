@@ -30,27 +30,35 @@ pub(super) async fn measure(settings: &BenchSettings) -> anyhow::Result<Vec<Figu
         agents.push(agent);
     }
     let all = i64::try_from(settings.events * AGENTS as u64)?;
-    let began = Instant::now();
     agents.iter_mut().try_for_each(Agent::resume)?;
     let rows = "SELECT count(*) FROM production_logs";
     let marks = "SELECT coalesce(sum(mark), 0)::bigint FROM sync_ledger";
     let patience = std::time::Duration::from_secs(600);
+    // Processes start once and drain for hours: what was committed when it is first looked at is not counted.
+    let before = wait::within(patience, "the first events to be committed", async || {
+        Ok(Some(site.truth.number(marks).await?).filter(|found| *found > 0))
+    })
+    .await?;
+    let began = Instant::now();
     wait::within(patience, "all events to be committed", async || {
         let found = site.truth.number(marks).await?;
         if found >= all { Ok(Some(())) } else { Err(anyhow::anyhow!("{found} of {all}")) }
     })
     .await?;
     let synced = began.elapsed().as_secs_f64();
+    anyhow::ensure!(before < all / 2, "{before} of {all} were committed at the first look: drain more events");
     anyhow::ensure!(site.truth.number(rows).await? == all, "not as many rows as events");
     agents.iter_mut().for_each(Agent::kill);
     let copied = copy_again(&site).await?;
-    let (through, bare) = (all as f64 / synced, all as f64 / copied);
+    let (through, bare) = ((all - before) as f64 / synced, all as f64 / copied);
     Ok(vec![Figure {
         what: format!("events from {AGENTS} full agent buffers through TLS into committed rows, against binary COPY"),
         found: through / bare,
         unit: "x",
         bound: Bound::AtLeast { must: 0.5, aim: 0.9 },
-        detail: format!("{through:.0} events/s against {bare:.0} rows/s, {all} events; the agents share this machine"),
+        detail: format!(
+            "{through:.0} events/s against {bare:.0} rows/s, {all} events, timed after the first {before}; the agents share this machine"
+        ),
     }])
 }
 

@@ -4,6 +4,7 @@
 pub mod store;
 
 use chrono::{DateTime, Utc};
+use protocol::batch::Health;
 use serde::{Deserialize, Serialize};
 
 /// An enrolled agent and all that is known of it.
@@ -33,7 +34,7 @@ pub struct Agent {
     /// Events its buffer's policy dropped, ever; each is also a gap.
     pub dropped_events: i64,
     /// How its sources and devices are doing, and why.
-    pub conditions: Vec<protocol::batch::Condition>,
+    pub conditions: Vec<Condition>,
     pub gaps: Gaps,
     /// Events that are committed but are no facts, until a person releases them.
     pub quarantined_events: i64,
@@ -41,6 +42,24 @@ pub struct Agent {
     pub rejected_frames: i64,
     /// While present, central refuses its batches until a person decides.
     pub divergence: Option<Divergence>,
+}
+
+/// One source or device of an agent, since when it is as it is, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Condition {
+    pub subject: String,
+    pub kind: String,
+    pub health: Health,
+    pub reason: String,
+    /// None where the agent's clock said what no calendar holds.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl From<protocol::batch::Condition> for Condition {
+    fn from(told: protocol::batch::Condition) -> Condition {
+        let since = DateTime::from_timestamp_micros(told.since.0);
+        Condition { subject: told.subject, kind: told.kind, health: told.health, reason: told.reason, since }
+    }
 }
 
 /// How far its log is committed.

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 
-use super::{Agent, Backlog, Divergence, Gaps, Log};
+use super::{Agent, Backlog, Condition, Divergence, Gaps, Log};
 
 #[derive(Debug, sqlx::FromRow)]
 struct AgentRow {
@@ -69,7 +69,13 @@ impl AgentRow {
             poison_messages: self.poison_messages.unwrap_or(0),
             dropped_events: self.dropped_events.unwrap_or(0),
             // Written by sync from the same type; an older shape shows as none until the agent speaks again.
-            conditions: self.conditions.and_then(|it| serde_json::from_value(it.0).ok()).unwrap_or_default(),
+            conditions: self
+                .conditions
+                .and_then(|it| serde_json::from_value::<Vec<protocol::batch::Condition>>(it.0).ok())
+                .unwrap_or_default()
+                .into_iter()
+                .map(Condition::from)
+                .collect(),
             gaps: Gaps { count: self.gaps, lost: self.gaps_lost, last_at: self.gaps_last_at },
             quarantined_events: self.quarantined_events,
             rejected_frames: self.rejected_frames,

@@ -161,7 +161,8 @@ fn settings(layout: &Layout, preload: &[PreloadLibrary]) -> String {
         libraries.join(",")
     );
     if preload.contains(&PreloadLibrary::PgCron) {
-        text.push_str(&format!("cron.database_name = '{DATABASE}'\n"));
+        // Its jobs would connect over TCP otherwise, which this cluster does not speak.
+        text.push_str(&format!("cron.database_name = '{DATABASE}'\ncron.use_background_workers = on\n"));
     }
     if preload.contains(&PreloadLibrary::Timescaledb) {
         text.push_str("timescaledb.telemetry_level = off\n");

@@ -305,6 +305,16 @@ impl ModbusSection {
         }
         references
     }
+
+    /// Which machines are polled here, and how often, a pair for each register.
+    pub(crate) fn polled(&self) -> impl Iterator<Item = (&Name, u32)> {
+        self.devices.iter().flat_map(|device| {
+            device.registers.iter().filter_map(|register| {
+                let machine = register.machine.as_ref().or(device.machine.as_ref())?;
+                Some((machine, register.interval_ms.or(device.interval_ms).unwrap_or(self.interval_ms)))
+            })
+        })
+    }
 }
 
 impl DeviceSection {

@@ -179,6 +179,26 @@ async fn events_arrive_once_and_in_order_although_central_misbehaves_in_every_wa
 }
 
 #[tokio::test]
+async fn a_backlog_of_many_batches_arrives_once_and_in_order() {
+    let central = FakeCentral::start(&[
+        Fault::At(NOVEMBER), // the heartbeat gets through
+        Fault::At(NOVEMBER),
+        Fault::CommitAndClose,
+        Fault::TooLarge,
+        Fault::At(NOVEMBER),
+        Fault::Close,
+    ])
+    .await;
+    let clock = SystemClock::new(1);
+    let events = (1..=6_000).flat_map(|event| append(&clock, event, ClockQuality::Unverified).events).collect();
+    let log = vec![Append { events, ..Append::default() }];
+    let agent = Agent::with_log(&central, central.key.fingerprint, log).await;
+    agent.acknowledged(6_000).await;
+    until("every fault has struck", async || central.with(|ledger| ledger.faults.is_empty())).await;
+    assert_eq!(central.with(|ledger| numbers(&ledger.facts)), (1..=6_000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn the_first_batch_is_a_heartbeat_with_status_and_an_append_wakes_the_uplink() {
     let central = FakeCentral::start(&[]).await;
     let agent = Agent::start(&central, 3).await;
