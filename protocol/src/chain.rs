@@ -32,7 +32,7 @@ impl ChainHash {
         // A body is bounded by EVENT_BODY_BYTES_MAX, far below u32::MAX.
         bytes[32..36].copy_from_slice(&u32::try_from(event.body.len()).unwrap_or(u32::MAX).to_le_bytes());
         let hash = match bytes.get_mut(HEAD_BYTES..HEAD_BYTES + event.body.len()) {
-            // In one piece it takes a third of the time.
+            // Nearly every body is short, and one call is cheaper than a hasher that is fed in pieces.
             Some(place) => {
                 place.copy_from_slice(&event.body);
                 blake3::hash(&bytes[..HEAD_BYTES + event.body.len()])
