@@ -463,9 +463,7 @@ impl DeviceSection {
             }
         }
     }
-}
 
-impl DeviceSection {
     fn check_writes(&self, at: &KeyPath, problems: &mut Problems) {
         if self.writes.len() > WRITES_MAX {
             let text = format!("{} writes: expected at most {WRITES_MAX} per device", self.writes.len());

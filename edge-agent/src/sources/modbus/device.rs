@@ -124,6 +124,11 @@ impl Device {
         self.points.is_empty()
     }
 
+    /// The first output of which is known what it should hold, and that.
+    pub(super) fn first_value(&self) -> Option<(usize, u16)> {
+        self.outputs.iter().enumerate().find_map(|(at, output)| Some((at, output.value()?)))
+    }
+
     pub(super) fn is_silent(&self) -> bool {
         self.standing == Standing::Silent
     }

@@ -181,21 +181,15 @@ impl<'c> Owner<'c> {
 
     /// Whether this is the turn of a device that is only written, and there is nothing to say yet.
     fn knows_no_state(&self, cycle: usize) -> bool {
-        self.probe(cycle).is_some_and(|probe| probe.is_none())
-    }
-
-    /// For a device that is only written: what is written in its turn, an output and its value.
-    fn probe(&self, cycle: usize) -> Option<Option<(usize, u16)>> {
         let device = &self.devices[self.cycles[cycle].device];
-        let values = || device.outputs.iter().enumerate().find_map(|(at, output)| Some((at, output.value()?)));
-        device.is_only_written().then(values)
+        device.is_only_written() && device.first_value().is_none()
     }
 
     async fn take_turn(&mut self, cycle: usize) -> Result<(), RequestError> {
-        match self.probe(cycle) {
-            Some(Some((output, value))) => self.write(self.cycles[cycle].device, output, value).await,
-            Some(None) => Ok(()),
-            None => self.read(cycle).await,
+        let device = self.cycles[cycle].device;
+        match self.devices[device].first_value() {
+            Some((output, value)) if self.devices[device].is_only_written() => self.write(device, output, value).await,
+            _ => self.read(cycle).await,
         }
     }
 
