@@ -27,7 +27,7 @@ fn lamp(transport: &str, address: &str, register: &str, write: &str) -> ModbusSe
         name = "line"
         transport = "{transport}"
         address = "{address}"
-        timeout_ms = 200
+        timeout_ms = 5000
         interval_ms = 20
         silent_pause_max_ms = 1000
         [[modbus.device]]
@@ -39,6 +39,12 @@ fn lamp(transport: &str, address: &str, register: &str, write: &str) -> ModbusSe
         {write}
         "#
     ))
+}
+
+/// For tests in which something is not answered.
+fn impatient(mut section: ModbusSection) -> ModbusSection {
+    section.timeout_ms = 500;
+    section
 }
 
 fn tcp_lamp(address: SocketAddr, write: &str) -> ModbusSection {
@@ -154,7 +160,7 @@ async fn after_a_silence_it_is_written_again_at_once() {
     let simulator = with_a_coil();
     let served = simulator.serve_rtu_over_tcp().await;
     let write = format!("kind = \"coil\"\naddress = 7\n{NEVER_AGAIN}");
-    let mut running = Running::start(lamp("rtu_over_tcp", &served.address.to_string(), REGISTER, &write));
+    let mut running = Running::start(impatient(lamp("rtu_over_tcp", &served.address.to_string(), REGISTER, &write)));
     running.machine_is("m", Stopped);
     running.until_so("on", |_| simulator.get(1, Kind::Coil, 7) == Some(1)).await;
     simulator.silence(1, true);
@@ -194,10 +200,10 @@ async fn a_device_that_is_only_written_is_told_and_tried_like_one_that_is_read()
     simulator.silence(1, true);
     let served = simulator.serve_tcp().await;
     let write = "kind = \"coil\"\naddress = 7\nrepeat_ms = 1000";
-    let mut running = Running::start(lamp("tcp", &served.address.to_string(), "", write));
+    let mut running = Running::start(impatient(lamp("tcp", &served.address.to_string(), "", write)));
     running.machine_is("m", Stopped);
     let reason = running.until_health("line/d", Health::Down).await;
-    assert!(reason.contains("unit 1 at") && reason.contains("no answer within 200 ms"), "{reason}");
+    assert!(reason.contains("unit 1 at") && reason.contains("no answer within 500 ms"), "{reason}");
     assert!(simulator.requests().is_empty(), "nothing is read");
     simulator.silence(1, false);
     running.until_health("line/d", Health::Good).await;
@@ -298,10 +304,10 @@ async fn a_confirmation_of_something_else_is_an_invalid_reply() {
 async fn a_write_that_is_not_answered_costs_one_timeout_in_its_pause_and_not_the_polling() {
     let module = Module::start(Manner::Silent).await;
     let write = "repeat_ms = 3600000\n[[modbus.device.write]]\nstates = [\"running\"]\nkind = \"coil\"\naddress = 8";
-    let mut running = Running::start(tcp_lamp(module.address, write));
+    let mut running = Running::start(impatient(tcp_lamp(module.address, write)));
     running.machine_is("m", Stopped);
     let reason = running.until_health("line/d", Health::Degraded).await;
-    assert!(reason.contains("no answer within 200 ms: does it take writes"), "{reason}");
+    assert!(reason.contains("no answer within 500 ms: does it take writes"), "{reason}");
     let (reads, _) = module.seen();
     running.until_so("polled on", |_| module.seen().0 > reads + 20).await;
     assert_eq!(module.seen().1, 1, "neither it nor the device's other output is tried before its pause is over");
