@@ -263,13 +263,16 @@ impl Device {
             error => error.to_string(),
         };
         let address = u32::from(failed.start) + u32::from(self.address_base);
-        let (kind, machine, seconds) = (failed.kind.name(), &failed.machine, failed.repeat_ms / 1_000);
+        let (kind, machine) = (failed.kind.name(), &failed.machine);
+        let is_busy = matches!(error, RequestError::Exception(5 | 6));
+        let again =
+            if is_busy { "at once".to_owned() } else { format!("every {} s", failed.repeat_ms.div_ceil(1_000)) };
         let text = format!(
-            "unit {}: {kind} {address}, which shows the state of {machine}, was not written: {cause}; tried again every \
-             {seconds} s",
+            "unit {}: {kind} {address}, which shows the state of {machine}, was not written: {cause}; tried again \
+             {again}",
             self.unit
         );
-        self.changed |= failed.failed(text, matches!(error, RequestError::Exception(5 | 6)), now_ms);
+        self.changed |= failed.failed(text, is_busy, now_ms);
         let is_refusal = matches!(error, RequestError::Exception(code) if !is_gateway_silence(*code));
         if !is_refusal {
             for output in &mut self.outputs {
