@@ -109,6 +109,11 @@ impl Checked for Configuration {
             check_source_name(&section.name, &at, &mut names, problems);
             section.check(&at, problems);
             references.extend(section.signals(&at));
+            for (at, machine) in section.shown(&at) {
+                if !signals.contains_key(machine.as_str()) {
+                    problems.add(at, unknown_machine(machine, signals.keys().copied()));
+                }
+            }
         }
         for (index, section) in self.mqtt.iter().enumerate() {
             let at = root.key("mqtt").index(index);
@@ -168,6 +173,23 @@ fn unknown_machine<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_write_that_shows_an_unknown_machine_is_told() {
+        let text = "
+            machine = [{ name = 'press' }]
+            [[modbus]]
+            name = 'lamps'
+            transport = 'tcp'
+            address = '127.0.0.1:502'
+            [[modbus.device]]
+            name = 'lamp'
+            write = [{ machine = 'pres', kind = 'coil', address = 0, states = ['stopped'] }]";
+        let error = process::configuration::parse::<Configuration>(text, "agent.toml").unwrap_err().to_string();
+        let expected =
+            "modbus[0].device[0].write[0].machine: no [[machine]] is called \"pres\"; did you mean \"press\"?";
+        assert!(error.contains(expected), "{error}");
+    }
 
     #[test]
     fn a_polled_machine_that_falls_silent_is_no_data_unless_its_section_says_otherwise() {

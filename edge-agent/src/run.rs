@@ -173,6 +173,7 @@ impl Agent {
             buffer: self.buffer.clone(),
             data_dir: self.configuration.agent.data_dir.clone(),
             station: self.configuration.agent.station.clone(),
+            live: self.live.clone(),
         };
         RunningSources::new(context, house, self.board.clone())
     }

@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::buffer::Buffer;
 use crate::configuration::Configuration;
+use crate::signals::LiveView;
 use crate::sources::SourceContext;
 use crate::sources::modbus::configuration::ModbusSection;
 use crate::sources::mqtt::configuration::MqttSection;
@@ -61,7 +62,7 @@ impl Section {
     /// Runs until stopped.
     async fn run(self, context: SourceContext, house: House) -> anyhow::Result<()> {
         match self {
-            Section::Modbus(section) => modbus::run(section, context).await,
+            Section::Modbus(section) => modbus::run(section, context, house.live).await,
             Section::Mqtt(section) => mqtt::run(section, context, house.buffer, house.data_dir).await,
             Section::Scanner(section) => scanner::run(section, house.station, context).await,
         }
@@ -74,6 +75,7 @@ pub(super) struct House {
     pub(super) buffer: Buffer,
     pub(super) data_dir: PathBuf,
     pub(super) station: Name,
+    pub(super) live: LiveView,
 }
 
 pub(super) struct RunningSources {

@@ -32,6 +32,13 @@ impl LiveView {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What a machine is doing; None when there is no such machine.
+    #[must_use]
+    pub fn state(&self, machine: &Name) -> Option<MachineState> {
+        let machines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        machines.iter().find(|live| live.machine == *machine).map(|live| live.state)
+    }
+
     pub(crate) fn update(&self, update: impl FnOnce(&mut Vec<Live>)) {
         update(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }

@@ -7,11 +7,13 @@
 use std::collections::{HashMap, HashSet};
 
 use process::configuration::{KeyPath, Problems};
+use protocol::event::MachineState;
 use protocol::id::Name;
 use serde::Deserialize;
 
 use super::decode::{DataType, Decoding, Factor, Order};
 use super::frame::Kind;
+use super::output::Output;
 use super::plan::{Extent, Limits};
 use super::register;
 use crate::configuration::SignalReference;
@@ -22,6 +24,7 @@ const TIMEOUT_MS_MAX: u32 = 60_000;
 const PAUSE_MS_MAX: u32 = 10_000;
 const DEVICES_MAX: usize = 247;
 const REGISTERS_MAX: usize = 5_000;
+const WRITES_MAX: usize = 64;
 /// Of the protocol: an answer holds at most 250 bytes of data.
 const READ_REGISTERS_MAX: u16 = 125;
 const READ_BITS_MAX: u16 = 2_000;
@@ -115,6 +118,9 @@ pub struct DeviceSection {
     pub order: Option<Order>,
     #[serde(default, rename = "register")]
     pub registers: Vec<RegisterSection>,
+    /// All that is ever written to the device.
+    #[serde(default, rename = "write")]
+    pub writes: Vec<WriteSection>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -138,6 +144,45 @@ pub struct RegisterSection {
     #[serde(default)]
     pub not_available: Vec<SentinelSetting>,
     pub interval_ms: Option<u32>,
+}
+
+/// A coil or register that tells people what a machine is doing, like an andon lamp.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteSection {
+    pub kind: WriteKind,
+    pub address: u32,
+    /// The machine whose state is shown.
+    pub machine: Option<Name>,
+    /// The states during which `on` is written; during all others, `off`.
+    pub states: Vec<MachineState>,
+    #[serde(default = "on")]
+    pub on: u16,
+    #[serde(default)]
+    pub off: u16,
+    /// Functions 15 and 16 for 5 and 6, for devices that know only those.
+    #[serde(default)]
+    pub multiple: bool,
+    /// What stays the same is written again after this long.
+    #[serde(default = "write_repeat_ms")]
+    pub repeat_ms: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteKind {
+    Coil,
+    Holding,
+}
+
+impl WriteKind {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            WriteKind::Coil => Kind::Coil.name(),
+            WriteKind::Holding => Kind::Holding.name(),
+        }
+    }
 }
 
 /// A sentinel as written: `-32768`, `0x7FFF`, `-9999.0`, or a text for what TOML's integers do not hold:
@@ -176,6 +221,12 @@ const fn max_gap() -> u16 {
 }
 const fn unit() -> u8 {
     1
+}
+const fn on() -> u16 {
+    1
+}
+const fn write_repeat_ms() -> u32 {
+    10_000
 }
 
 /// One value to read: where it lies, how it is decoded, whose it is.
@@ -306,6 +357,22 @@ impl ModbusSection {
         references
     }
 
+    /// The machines whose states are written here, and where that is said.
+    pub(crate) fn shown(&self, at: &KeyPath) -> Vec<(KeyPath, &Name)> {
+        let mut shown = Vec::new();
+        for (index, device) in self.devices.iter().enumerate() {
+            let at = at.key("device").index(index);
+            for (index, write) in device.writes.iter().enumerate() {
+                match (&write.machine, &device.machine) {
+                    (Some(machine), _) => shown.push((at.key("write").index(index).key("machine"), machine)),
+                    (None, Some(machine)) => shown.push((at.key("machine"), machine)),
+                    (None, None) => {}
+                }
+            }
+        }
+        shown
+    }
+
     /// Which machines are polled here, and how often, a pair for each register.
     pub(crate) fn polled(&self) -> impl Iterator<Item = (&Name, u32)> {
         self.devices.iter().flat_map(|device| {
@@ -340,6 +407,13 @@ impl DeviceSection {
             .collect()
     }
 
+    /// Everything that is written to this device, as far as it is configured without fault.
+    pub(super) fn outputs(&self) -> Vec<Output> {
+        let nowhere = KeyPath::root();
+        let mut faults = Problems::default();
+        self.writes.iter().filter_map(|write| Output::new(write, self, &nowhere, &mut faults)).collect()
+    }
+
     fn check<'c>(
         &'c self,
         connection: &ModbusSection,
@@ -367,9 +441,10 @@ impl DeviceSection {
         if let Some(max) = self.max_gap {
             check_gap(max, &at.key("max_gap"), problems);
         }
-        if self.registers.is_empty() {
+        if self.registers.is_empty() && self.writes.is_empty() {
             problems.add(at.clone(), "there is nothing to read: expected at least one [[modbus.device.register]]");
         }
+        self.check_writes(at, problems);
         if self.registers.len() > REGISTERS_MAX {
             let text = format!("{} registers: expected at most {REGISTERS_MAX} per device", self.registers.len());
             problems.add(at.key("register"), text);
@@ -385,6 +460,22 @@ impl DeviceSection {
             {
                 let text = format!("{:?} of machine {machine:?} is fed by another register already", &*register.signal);
                 problems.add(at.key("signal"), text);
+            }
+        }
+    }
+
+    fn check_writes(&self, at: &KeyPath, problems: &mut Problems) {
+        if self.writes.len() > WRITES_MAX {
+            let text = format!("{} writes: expected at most {WRITES_MAX} per device", self.writes.len());
+            problems.add(at.key("write"), text);
+        }
+        let mut written = HashSet::new();
+        for (index, write) in self.writes.iter().enumerate() {
+            let at = at.key("write").index(index);
+            Output::new(write, self, &at, problems);
+            if !written.insert((write.kind, write.address)) {
+                let text = format!("{} {} is written by another entry already", write.kind.name(), write.address);
+                problems.add(at.key("address"), text);
             }
         }
     }

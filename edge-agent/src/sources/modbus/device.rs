@@ -7,7 +7,9 @@ use protocol::id::Name;
 
 use super::change::{ALIVE_MS, LastSubmitted};
 use super::configuration::{DeviceSection, ModbusSection, Point};
-use super::frame::exception_name;
+use super::frame::{exception_name, is_gateway_silence};
+use super::link::RequestError;
+use super::output::Output;
 use super::plan::{self, Block, Cycle, Extent, Limits};
 use crate::reading::{Item, Nature, Reading, Value};
 use crate::status::Subject;
@@ -28,6 +30,7 @@ pub(super) struct Device {
     points: Vec<Tracked>,
     extents: Vec<Extent>,
     machines: Vec<Machine>,
+    pub(super) outputs: Vec<Output>,
     standing: Standing,
     /// Something that the condition speaks of has changed.
     changed: bool,
@@ -101,18 +104,37 @@ impl Device {
             extents: points.iter().map(|tracked: &Tracked| tracked.point.extent).collect(),
             points,
             machines,
+            outputs: section.outputs(),
             standing: Standing::Unknown,
             changed: true,
         }
     }
 
-    /// The requests as they follow from the configuration alone.
+    /// The requests as they follow from the configuration alone. A device that is only written has one turn without any,
+    /// in which its first output is.
     pub(super) fn plan(&self) -> Vec<Cycle> {
-        plan::plan(&self.extents, self.limits)
+        let shortest_ms = self.outputs.iter().map(|output| output.repeat_ms).min();
+        match shortest_ms.and_then(|repeat_ms| u32::try_from(repeat_ms).ok()) {
+            Some(interval_ms) if self.is_only_written() => vec![Cycle { interval_ms, blocks: Vec::new() }],
+            _ => plan::plan(&self.extents, self.limits),
+        }
+    }
+
+    pub(super) fn is_only_written(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// The first output of which is known what it should hold, and that.
+    pub(super) fn first_value(&self) -> Option<(usize, u16)> {
+        self.outputs.iter().enumerate().find_map(|(at, output)| Some((at, output.value()?)))
     }
 
     pub(super) fn is_silent(&self) -> bool {
         self.standing == Standing::Silent
+    }
+
+    pub(super) fn answers(&self) -> bool {
+        self.standing == Standing::Answers
     }
 
     /// Decodes an answer and adds what is worth submitting to `items`.
@@ -192,6 +214,9 @@ impl Device {
         for tracked in &mut self.points {
             tracked.last.forget();
         }
+        for output in &mut self.outputs {
+            output.begin_anew();
+        }
         self.status.set(Health::Down, reason);
     }
 
@@ -206,6 +231,14 @@ impl Device {
             let health = if refused.len() == all.count() { Health::Down } else { Health::Degraded };
             return (health, format!("{}{more}", self.refusal_text(block, *code)));
         }
+        let mut failures = self.outputs.iter().filter_map(Output::failure);
+        if let Some(first) = failures.next() {
+            let more = match failures.count() {
+                0 => String::new(),
+                more => format!(" (and {more} more writes fail)"),
+            };
+            return (Health::Degraded, format!("{first}{more}"));
+        }
         if let Some(tracked) = self.points.iter().find(|tracked| tracked.beyond) {
             let (signal, unit) = (&tracked.point.signal, self.unit);
             let text =
@@ -213,6 +246,39 @@ impl Device {
             return (Health::Degraded, text);
         }
         (Health::Good, "answers".to_owned())
+    }
+
+    /// An output was written: the device holds what it should.
+    pub(super) fn confirmed(&mut self, output: usize, value: u16, now_ms: u64) {
+        self.changed |= self.outputs[output].confirmed(value, now_ms);
+    }
+
+    /// An output was refused, or was not confirmed. One that was not answered costs a whole timeout, so the device's other
+    /// outputs wait as well.
+    pub(super) fn not_written(&mut self, output: usize, error: &RequestError, now_ms: u64) {
+        let failed = &mut self.outputs[output];
+        let cause = match error {
+            RequestError::Exception(code) => failed.refusal_text(*code),
+            RequestError::Timeout(_) => format!("{error}: does it take writes, and for this function?"),
+            error => error.to_string(),
+        };
+        let address = u32::from(failed.start) + u32::from(self.address_base);
+        let (kind, machine) = (failed.kind.name(), &failed.machine);
+        let is_busy = matches!(error, RequestError::Exception(5 | 6));
+        let again =
+            if is_busy { "at once".to_owned() } else { format!("every {} s", failed.repeat_ms.div_ceil(1_000)) };
+        let text = format!(
+            "unit {}: {kind} {address}, which shows the state of {machine}, was not written: {cause}; tried again \
+             {again}",
+            self.unit
+        );
+        self.changed |= failed.failed(text, is_busy, now_ms);
+        let is_refusal = matches!(error, RequestError::Exception(code) if !is_gateway_silence(*code));
+        if !is_refusal {
+            for output in &mut self.outputs {
+                output.wait(now_ms);
+            }
+        }
     }
 
     fn refusal_text(&self, block: &Block, code: u8) -> String {
@@ -247,8 +313,7 @@ impl Device {
     }
 
     /// What stands in the status of a device that gives nothing.
-    pub(super) fn silence_text(&self, error: &super::link::RequestError) -> String {
-        use super::link::RequestError;
+    pub(super) fn silence_text(&self, error: &RequestError) -> String {
         let (unit, place) = (self.unit, &self.place);
         match error {
             RequestError::Connect { .. } => error.to_string(),

@@ -6,7 +6,7 @@
 //! anything is sent, what came between requests is thrown away, and unit, function, length and checksum must agree.
 //!
 //! A connection that the other side closed while it was idle (many PLCs do after a minute) is made anew and the request
-//! sent again at once; reading twice does no harm.
+//! sent again at once; neither reading twice nor writing the same value twice does harm.
 
 use std::io;
 use std::ops::Range;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_serial::SerialPortBuilderExt as _;
 
 use super::configuration::{ModbusSection, Parity, Transport};
-use super::frame::{FRAME_BYTES_MAX, InvalidReply, Parsed, Request};
+use super::frame::{Answer, FRAME_BYTES_MAX, InvalidReply, Parsed, Request, Write, put_mbap, put_rtu};
 
 /// Noise that is listened to before a request is given up.
 const NOISE_BYTES_MAX: usize = 1_024;
@@ -70,6 +70,9 @@ pub struct Link {
     /// Time one byte takes on the serial line.
     per_byte: Duration,
     stream: Option<Box<dyn Stream>>,
+    /// Unit, function and what follows of the request, and the frame made from it.
+    body: Vec<u8>,
+    frame: Vec<u8>,
     buffer: Vec<u8>,
     /// How much of `buffer` the last answer took.
     consumed: usize,
@@ -147,6 +150,8 @@ impl Link {
             gap,
             per_byte,
             stream: None,
+            body: Vec::new(),
+            frame: Vec::new(),
             buffer: Vec::with_capacity(2 * FRAME_BYTES_MAX),
             consumed: 0,
             transaction: 0,
@@ -171,19 +176,32 @@ impl Link {
 
     /// Asks, and returns where in the buffer the answer's data is: exactly as many bytes as the request is for.
     pub async fn read(&mut self, request: Request) -> Result<Range<usize>, RequestError> {
+        self.body.clear();
+        request.put(&mut self.body);
+        self.ask(request.answer()).await
+    }
+
+    /// Writes; the device has confirmed exactly that when this returns without an error.
+    pub async fn write(&mut self, write: Write<'_>) -> Result<(), RequestError> {
+        self.body.clear();
+        write.put(&mut self.body);
+        self.ask(write.answer()).await.map(drop)
+    }
+
+    async fn ask(&mut self, wanted: Answer) -> Result<Range<usize>, RequestError> {
         let was_connected = self.stream.is_some();
-        match self.attempt(request).await {
-            Err(RequestError::Closed(_)) if was_connected => self.attempt(request).await,
+        match self.attempt(wanted).await {
+            Err(RequestError::Closed(_)) if was_connected => self.attempt(wanted).await,
             outcome => outcome,
         }
     }
 
-    async fn attempt(&mut self, request: Request) -> Result<Range<usize>, RequestError> {
+    async fn attempt(&mut self, wanted: Answer) -> Result<Range<usize>, RequestError> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => self.connect().await?,
         };
-        let outcome = self.exchange(&mut stream, request).await;
+        let outcome = self.exchange(&mut stream, wanted).await;
         self.quiet_until = Instant::now() + self.timing.pause_between_requests.max(self.gap);
         let keep = match &outcome {
             Ok(_) | Err(RequestError::Exception(_)) => {
@@ -240,7 +258,7 @@ impl Link {
         }
     }
 
-    async fn exchange(&mut self, stream: &mut Box<dyn Stream>, request: Request) -> Result<Range<usize>, RequestError> {
+    async fn exchange(&mut self, stream: &mut Box<dyn Stream>, wanted: Answer) -> Result<Range<usize>, RequestError> {
         if self.endpoint.is_rtu() {
             self.settle(stream).await?;
         } else {
@@ -251,16 +269,19 @@ impl Link {
         }
         self.consumed = 0;
         self.transaction = self.transaction.wrapping_add(1);
-        let on_the_line = self.per_byte * u32::try_from(13 + request.data_bytes()).unwrap_or(u32::MAX);
-        let deadline = Instant::now() + self.timing.timeout + on_the_line;
-        let sent = if self.endpoint.is_rtu() {
-            timeout_at(deadline, stream.write_all(&request.rtu())).await
+        self.frame.clear();
+        if self.endpoint.is_rtu() {
+            put_rtu(&mut self.frame, &self.body);
         } else {
-            timeout_at(deadline, stream.write_all(&request.mbap(self.transaction))).await
-        };
+            put_mbap(&mut self.frame, self.transaction, &self.body);
+        }
+        let bytes = self.frame.len() + wanted.rtu_bytes();
+        let on_the_line = self.per_byte * u32::try_from(bytes).unwrap_or(u32::MAX);
+        let deadline = Instant::now() + self.timing.timeout + on_the_line;
+        let sent = timeout_at(deadline, stream.write_all(&self.frame)).await;
         sent.map_err(|_| RequestError::Timeout(self.timing.timeout))?.map_err(RequestError::Closed)?;
         loop {
-            if let Some(data) = self.parse(request)? {
+            if let Some(data) = self.parse(wanted)? {
                 return Ok(data);
             }
             match timeout_at(deadline, stream.read_buf(&mut self.buffer)).await {
@@ -275,12 +296,12 @@ impl Link {
         }
     }
 
-    fn parse(&mut self, request: Request) -> Result<Option<Range<usize>>, RequestError> {
+    fn parse(&mut self, wanted: Answer) -> Result<Option<Range<usize>>, RequestError> {
         loop {
             let parsed = if self.endpoint.is_rtu() {
-                request.parse_rtu(&self.buffer)?
+                wanted.parse_rtu(&self.buffer)?
             } else {
-                request.parse_mbap(&self.buffer, self.transaction)?
+                wanted.parse_mbap(&self.buffer, self.transaction)?
             };
             match parsed {
                 Parsed::Data { data, end } => {

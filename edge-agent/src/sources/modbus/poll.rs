@@ -3,6 +3,10 @@
 //! All readings of one cycle go into one submission. It is queued and not waited for: a machine's counter is a running
 //! total, so a reading lost with the process is made good by the next one, while a full queue (the disk refuses) holds
 //! polling back.
+//!
+//! Between two polls at most one output is written, so that a failing one costs the other devices one timeout. Only a device
+//! that answers is written; one that nothing is read of is tried in its turn with its first output. When the agent stops,
+//! nothing is written: what a lamp then shows is for its module's own watchdog to decide.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
@@ -13,19 +17,23 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::configuration::ModbusSection;
 use super::device::{Device, Planned};
-use super::frame::{Request, is_gateway_silence};
+use super::frame::{Request, Write, is_gateway_silence};
 use super::link::{Endpoint, Link, RequestError, Timing};
 use super::schedule::{Next, Schedule};
 use crate::capture::Stopping;
 use crate::reading::Item;
+use crate::signals::LiveView;
 use crate::sources::SourceContext;
 
 /// Pauses before a request that the device was too busy for is sent again.
 const BUSY_PAUSES_MS: [u64; 3] = [50, 100, 200];
+/// How often the machines' states are looked at where they are written.
+const LOOK_MS: u64 = 250;
 
-/// Polls until the agent stops. Nothing that the outside world does ends it.
-pub async fn run(section: ModbusSection, context: SourceContext) -> anyhow::Result<()> {
-    let mut owner = Owner::new(&section, &context);
+/// Polls until the agent stops, and writes what follows from the machines' states in `live`. Nothing that the outside world
+/// does ends it.
+pub async fn run(section: ModbusSection, context: SourceContext, live: LiveView) -> anyhow::Result<()> {
+    let mut owner = Owner::new(&section, &context, live);
     tokio::select! {
         biased;
         () = context.stopping.cancelled() => {}
@@ -39,6 +47,7 @@ pub async fn run(section: ModbusSection, context: SourceContext) -> anyhow::Resu
 
 struct Owner<'c> {
     context: &'c SourceContext,
+    live: LiveView,
     link: Link,
     devices: Vec<Device>,
     cycles: Vec<OwnedCycle>,
@@ -46,6 +55,8 @@ struct Owner<'c> {
     clock: Timeline,
     items: Vec<Item>,
     connects_seen: u64,
+    /// When the machines' states are looked at again; None where nothing is written.
+    look_ms: Option<u64>,
     /// What the source's condition was made from: whether it is connected, and how many devices are silent.
     told: Option<(bool, usize)>,
 }
@@ -77,7 +88,7 @@ impl Timeline {
 }
 
 impl<'c> Owner<'c> {
-    fn new(section: &ModbusSection, context: &'c SourceContext) -> Owner<'c> {
+    fn new(section: &ModbusSection, context: &'c SourceContext, live: LiveView) -> Owner<'c> {
         let now = context.clock.now();
         let clock = Timeline { started: Instant::now(), offset_us: now.monotonic.us };
         let devices: Vec<Device> = section
@@ -100,6 +111,8 @@ impl<'c> Owner<'c> {
         (section.name.as_str(), now.wall.0, now.monotonic.us).hash(&mut seed);
         Owner {
             context,
+            live,
+            look_ms: devices.iter().any(|device| !device.outputs.is_empty()).then_some(0),
             link: Link::new(Endpoint::of(section), Timing::of(section)),
             devices,
             cycles,
@@ -114,15 +127,113 @@ impl<'c> Owner<'c> {
     /// Ends only with the capture.
     async fn poll(&mut self) -> Stopping {
         loop {
+            self.look();
+            let has_written = match self.due_output() {
+                Some((device, output, value)) => {
+                    let outcome = self.write(device, output, value).await;
+                    self.conclude_write(device, outcome);
+                    true
+                }
+                None => false,
+            };
             match self.schedule.next(self.clock.now_ms()) {
-                Next::Wait { until_ms } => sleep_until(self.clock.instant(until_ms)).await,
+                Next::Wait { .. } if has_written => {}
+                Next::Wait { until_ms } => {
+                    let until_ms = until_ms.min(self.look_ms.unwrap_or(u64::MAX));
+                    sleep_until(self.clock.instant(until_ms)).await;
+                }
+                Next::Poll(cycle) if self.knows_no_state(cycle) => {
+                    self.schedule.postpone(cycle, self.clock.now_ms() + LOOK_MS);
+                }
                 Next::Poll(cycle) => {
-                    let outcome = self.read(cycle).await;
+                    let outcome = self.take_turn(cycle).await;
                     if let Err(stopping) = self.submit().await {
                         return stopping;
                     }
                     self.conclude(cycle, outcome);
                 }
+            }
+        }
+    }
+
+    /// What the machines are doing, for the outputs.
+    fn look(&mut self) {
+        let now_ms = self.clock.now_ms();
+        if self.look_ms.is_some_and(|look_ms| look_ms <= now_ms) {
+            self.look_ms = Some(now_ms + LOOK_MS);
+            for output in self.devices.iter_mut().flat_map(|device| &mut device.outputs) {
+                output.follow(self.live.state(&output.machine));
+            }
+        }
+    }
+
+    /// The most urgent write to a device that answers: device, output, value.
+    fn due_output(&self) -> Option<(usize, usize, u16)> {
+        self.look_ms?;
+        let now_ms = self.clock.now_ms();
+        let answering = self.devices.iter().enumerate().filter(|(_, device)| device.answers());
+        let due = answering.flat_map(|(device, known)| {
+            let outputs = known.outputs.iter().enumerate();
+            outputs.filter_map(move |(at, output)| Some((output.due(now_ms)?, device, at, output.value()?)))
+        });
+        due.min().map(|(_, device, output, value)| (device, output, value))
+    }
+
+    /// Whether this is the turn of a device that is only written, and there is nothing to say yet.
+    fn knows_no_state(&self, cycle: usize) -> bool {
+        let device = &self.devices[self.cycles[cycle].device];
+        device.is_only_written() && device.first_value().is_none()
+    }
+
+    async fn take_turn(&mut self, cycle: usize) -> Result<(), RequestError> {
+        let device = self.cycles[cycle].device;
+        match self.devices[device].first_value() {
+            Some((output, value)) if self.devices[device].is_only_written() => self.write(device, output, value).await,
+            _ => self.read(cycle).await,
+        }
+    }
+
+    /// Writes one output. An error means that the device, or the connection, gives nothing.
+    async fn write(&mut self, device: usize, output: usize, value: u16) -> Result<(), RequestError> {
+        let (unit, to) = (self.devices[device].unit, &self.devices[device].outputs[output]);
+        let outcome = self.link.write(Write { unit, start: to.start, values: to.values(&value) }).await;
+        self.follow_reconnects();
+        let now_ms = self.clock.now_ms();
+        let known = &mut self.devices[device];
+        match outcome {
+            Ok(()) => {
+                known.status.count("writes", 1);
+                known.confirmed(output, value, now_ms);
+                Ok(())
+            }
+            Err(error) => {
+                known.not_written(output, &error, now_ms);
+                match error {
+                    RequestError::Exception(code) if !is_gateway_silence(code) => {
+                        known.status.count("exceptions", 1);
+                        Ok(())
+                    }
+                    error => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Draws the conclusions from a write between two polls. Whether a device that is also read is silent, reading tells.
+    fn conclude_write(&mut self, device: usize, outcome: Result<(), RequestError>) {
+        match outcome {
+            Err(error) if self.devices[device].is_only_written() || matches!(error, RequestError::Connect { .. }) => {
+                if let Some(cycle) = self.cycles.iter().position(|cycle| cycle.device == device) {
+                    self.conclude(cycle, Err(error));
+                }
+            }
+            outcome => {
+                let known = &mut self.devices[device];
+                if let Err(error) = outcome {
+                    known.status.count(counter_of(&error), 1);
+                }
+                let of_device = self.cycles.iter().filter(|cycle| cycle.device == device);
+                known.answered(of_device.flat_map(|cycle| &cycle.blocks));
             }
         }
     }
@@ -183,7 +294,7 @@ impl<'c> Owner<'c> {
     /// Draws the conclusions from a cycle: when is it due again, how are the device and the connection.
     fn conclude(&mut self, cycle: usize, outcome: Result<(), RequestError>) {
         let now_ms = self.clock.now_ms();
-        self.count_reconnects();
+        self.follow_reconnects();
         let device = self.cycles[cycle].device;
         match outcome {
             Ok(()) => {
@@ -218,12 +329,16 @@ impl<'c> Owner<'c> {
         }
     }
 
-    fn count_reconnects(&mut self) {
+    /// Counts them; what the devices hold is not known any more.
+    fn follow_reconnects(&mut self) {
         let connects = self.link.connects();
         if connects != self.connects_seen {
             let reconnects = connects - self.connects_seen.max(1);
             self.connects_seen = connects;
             self.context.status.count("reconnects", reconnects);
+            for output in self.devices.iter_mut().flat_map(|device| &mut device.outputs) {
+                output.forget();
+            }
         }
     }
 

@@ -63,14 +63,14 @@ pub(super) fn point(
     })
 }
 
-struct Faults<'p> {
-    at: &'p KeyPath,
-    problems: &'p mut Problems,
-    any: bool,
+pub(super) struct Faults<'p> {
+    pub(super) at: &'p KeyPath,
+    pub(super) problems: &'p mut Problems,
+    pub(super) any: bool,
 }
 
 impl Faults<'_> {
-    fn add(&mut self, key: Option<&str>, text: impl Into<String>) {
+    pub(super) fn add(&mut self, key: Option<&str>, text: impl Into<String>) {
         let at = key.map_or_else(|| self.at.clone(), |key| self.at.key(key));
         self.problems.add(at, text);
         self.any = true;
@@ -211,21 +211,31 @@ fn bit_pattern(setting: &SentinelSetting, data_type: DataType) -> Result<Sentine
 }
 
 fn address(register: &RegisterSection, device: &DeviceSection, width: u16, faults: &mut Faults<'_>) -> Option<u16> {
-    let base = u32::from(device.address_base.min(1));
-    let (first, last) = (base, 65_535 + base);
-    let Some(frame) = register.address.checked_sub(base).filter(|frame| *frame <= 65_535) else {
-        let hint = if register.address > 65_536 {
-            "; a manual's 4xxxxx or 3xxxxx is a number within its kind: set `kind` and leave the first digit out"
-        } else {
-            "; this device counts from 1 (address_base)"
-        };
-        faults.add(Some("address"), format!("{}: expected {first} to {last}{hint}", register.address));
-        return None;
+    let frame = match frame_address(register.address, device.address_base) {
+        Ok(frame) => frame,
+        Err(text) => {
+            faults.add(Some("address"), text);
+            return None;
+        }
     };
-    if frame + u32::from(width) > 65_536 {
+    if u32::from(frame) + u32::from(width) > 65_536 {
+        let last = 65_535 + u32::from(device.address_base.min(1));
         let text = format!("{} and the {} registers after it end beyond {last}", register.address, width - 1);
         faults.add(Some("address"), text);
         return None;
     }
-    u16::try_from(frame).ok()
+    Some(frame)
+}
+
+/// The address in the frame of what a manual that counts from `base` calls `found`.
+pub(super) fn frame_address(found: u32, base: u8) -> Result<u16, String> {
+    let base = u32::from(base.min(1));
+    found.checked_sub(base).and_then(|frame| u16::try_from(frame).ok()).ok_or_else(|| {
+        let hint = if found > 65_536 {
+            "; a manual's 4xxxxx or 3xxxxx is a number within its kind: set `kind` and leave the first digit out"
+        } else {
+            "; this device counts from 1 (address_base)"
+        };
+        format!("{found}: expected {base} to {}{hint}", 65_535 + base)
+    })
 }

@@ -90,6 +90,11 @@ impl Schedule {
         if device.failures == 0 { passed } else { 0 }
     }
 
+    /// There is nothing to ask in this turn before.
+    pub fn postpone(&mut self, cycle: usize, until_ms: u64) {
+        self.turns[cycle].due_ms = until_ms;
+    }
+
     /// A device did not answer.
     pub fn silent(&mut self, cycle: usize, now_ms: u64) {
         self.served += 1;

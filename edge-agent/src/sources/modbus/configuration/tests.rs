@@ -88,6 +88,43 @@ fn every_fault_of_a_register_is_told_where_it_is() {
 }
 
 #[test]
+fn every_fault_of_a_write_is_told_where_it_is() {
+    let register = r#"{ signal = "a", address = 1 }"#;
+    for (device, write, expected) in [
+        ("", r#"kind = "coil", address = 65536, states = ["stopped"]"#, "write[0].address: 65536: expected 0 to 65535"),
+        ("address_base = 1", r#"kind = "coil", address = 0, states = ["stopped"]"#, "address: 0: expected 1 to 65536"),
+        ("", r#"kind = "coil", address = 0, states = []"#, "states: expected at least one state"),
+        ("", r#"kind = "coil", address = 0"#, "missing field `states`"),
+        ("", r#"kind = "input", address = 0, states = ["stopped"]"#, "`coil` or `holding`"),
+        ("", r#"kind = "coil", address = 0, states = ["halted"]"#, "unknown variant `halted`"),
+        ("", r#"kind = "coil", address = 0, states = ["stopped"], on = 2"#, "on: 2: a coil is 0 or 1"),
+        ("", r#"kind = "coil", address = 0, states = ["stopped"], on = 0"#, "on: 0 is also `off`"),
+        ("", r#"kind = "holding", address = 0, states = ["stopped"], on = 65536"#, "65536"),
+        ("", r#"kind = "coil", address = 0, states = ["stopped"], repeat_ms = 9"#, "repeat_ms: 9 ms: expected 1000 to"),
+        (
+            "",
+            r#"kind = "coil", address = 0, states = ["idle"] }, { kind = "coil", address = 0, states = ["idle"]"#,
+            "write[1].address: coil 0 is written by another entry",
+        ),
+    ] {
+        let found = problems(&with_registers(&format!("{device}\nwrite = [{{ {write} }}]"), register));
+        assert!(found.contains(expected), "{write}\n  gave: {found}");
+    }
+    let nobody = "[[modbus]]\nname = 'l'\ntransport = 'tcp'\naddress = 'a'\n[[modbus.device]]\nname = 'lamp'\n\
+                  write = [{ kind = 'coil', address = 0, states = ['idle'] }]\n";
+    assert!(problems(nobody).contains("no machine is named"), "{}", problems(nobody));
+}
+
+#[test]
+fn a_device_may_be_only_written() {
+    let lamp = DEVICE.to_owned() + r#"write = [{ kind = "coil", address = 3, states = ["stopped", "no_data"] }]"#;
+    let sources = parse::<Sources>(&lamp, "agent.toml").unwrap();
+    assert_eq!(sources.modbus[0].devices[0].outputs().len(), 1);
+    let (at, machine) = sources.modbus[0].shown(&KeyPath::root()).remove(0);
+    assert_eq!((at.to_string().as_str(), machine.as_str()), ("device[0].machine", "press"));
+}
+
+#[test]
 fn sentinels_are_bit_patterns_however_they_are_written() {
     let decoded = |register: &str, wire: &[u8]| points("", register)[0].decoding.registers_value(wire).unwrap();
     let unavailable = crate::reading::Value::Unavailable;

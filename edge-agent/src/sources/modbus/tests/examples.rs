@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use protocol::event::MachineState;
+
 use super::Running;
 use super::simulator::Simulator;
 use crate::configuration::Configuration;
@@ -248,6 +250,32 @@ async fn a_beckhoff_counter_terminal_gives_its_values() {
     let words: Words<'_> = &[(0x3000, &[0x967F, 0x0098, 0x0040])];
     let expected = [("strokes", Value::Integer(9_999_999)), ("counter_error", Value::Bool(true))];
     gives("modbus-beckhoff-counter.toml", Kind::Holding, words, &expected).await;
+}
+
+#[tokio::test]
+async fn an_andon_lamp_shows_the_state_of_its_machine() {
+    let loaded = load("modbus-andon-lamp.toml");
+    let mut section = loaded.modbus.into_iter().next().unwrap();
+    let simulator = Simulator::default();
+    simulator.set(1, Kind::Discrete, 0, &[1]);
+    simulator.set(1, Kind::Coil, 0, &[9, 9, 9]);
+    let served = simulator.serve_tcp().await;
+    section.address = Some(served.address.to_string());
+    let mut running = Running::start(section);
+    running.until("running", &Value::Bool(true)).await;
+    assert_eq!(simulator.writes(), [], "nothing is known of the machine");
+    for (state, lamps) in [
+        (MachineState::Running, [0, 0, 1]),
+        (MachineState::Stopped, [1, 0, 0]),
+        (MachineState::Idle, [0, 1, 0]),
+        (MachineState::NoData, [0, 0, 0]),
+    ] {
+        running.machine_is("press", state);
+        let lamp = |address| simulator.get(1, Kind::Coil, address);
+        let are_so = |_: &Running| [lamp(0), lamp(1), lamp(2)] == lamps.map(Some);
+        running.until_so(&format!("{state:?} shows {lamps:?}"), are_so).await;
+    }
+    running.stop().await;
 }
 
 #[test]

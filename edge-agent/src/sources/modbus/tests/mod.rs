@@ -7,6 +7,9 @@ use std::time::Duration;
 use process::clock::SystemClock;
 use process::configuration::{Checked, KeyPath, Problems, parse};
 use protocol::batch::Health;
+use protocol::event::MachineState;
+use protocol::id::Name;
+use protocol::time::UtcMicros;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -15,11 +18,13 @@ use tokio_util::sync::CancellationToken;
 use super::configuration::ModbusSection;
 use crate::capture::{CaptureSender, Submission};
 use crate::reading::{Item, Reading, Value};
+use crate::signals::{Live, LiveView};
 use crate::sources::SourceContext;
 use crate::status::{Snapshot, StatusBoard};
 
 mod examples;
 mod faults;
+mod outputs;
 #[cfg(unix)]
 mod serial;
 mod simulator;
@@ -52,6 +57,7 @@ struct Running {
     stopping: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
     latest: HashMap<String, Value>,
+    live: LiveView,
 }
 
 impl Running {
@@ -59,11 +65,21 @@ impl Running {
         let clock = Arc::new(SystemClock::new(1));
         let board = StatusBoard::new(clock.clone());
         let (capture, submissions) = CaptureSender::channel();
-        let stopping = CancellationToken::new();
+        let (stopping, live) = (CancellationToken::new(), LiveView::default());
         let status = board.subject(&section.name, "modbus");
         let context = SourceContext { capture, status, clock, stopping: stopping.clone() };
-        let task = tokio::spawn(super::run(section, context));
-        Running { submissions, board, stopping, task, latest: HashMap::new() }
+        let task = tokio::spawn(super::run(section, context, live.clone()));
+        Running { submissions, board, stopping, task, latest: HashMap::new(), live }
+    }
+
+    /// What the signal engine says of a machine from here on.
+    fn machine_is(&self, machine: &str, state: MachineState) {
+        let (machine, state_since) = (Name::new(machine).unwrap(), UtcMicros(0));
+        self.live.update(|live| {
+            live.retain(|known| known.machine != machine);
+            let (good, scrap, rework, stops, last_reading_at) = (0, 0, 0, 0, None);
+            live.push(Live { machine, state, state_since, good, scrap, rework, stops, last_reading_at });
+        });
     }
 
     /// The readings of the next submission.
@@ -109,6 +125,15 @@ impl Running {
                 Some(condition) if condition.health == health => return condition.reason,
                 other => assert!(tokio::time::Instant::now() < deadline, "{other:?}"),
             }
+            let _ = timeout(Duration::from_millis(20), self.next()).await;
+        }
+    }
+
+    /// Waits until something is so. Submissions are answered meanwhile.
+    async fn until_so(&mut self, what: &str, mut is_so: impl FnMut(&Running) -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !is_so(self) {
+            assert!(tokio::time::Instant::now() < deadline, "never: {what}: {:#?}", self.board.snapshot());
             let _ = timeout(Duration::from_millis(20), self.next()).await;
         }
     }

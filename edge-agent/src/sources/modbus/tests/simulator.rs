@@ -21,6 +21,7 @@ struct State {
     registers: BTreeMap<(u8, Kind, u16), u16>,
     silent: HashSet<u8>,
     requests: Vec<(u8, Kind, u16, u16)>,
+    writes: Vec<(u8, u8, u16, u16)>,
     max_registers: Option<u16>,
 }
 
@@ -58,6 +59,37 @@ impl Simulator {
         self.0.lock().unwrap().requests.clone()
     }
 
+    /// What was written or refused so far: unit, function, address, value.
+    pub(super) fn writes(&self) -> Vec<(u8, u8, u16, u16)> {
+        self.0.lock().unwrap().writes.clone()
+    }
+
+    pub(super) fn get(&self, unit: u8, kind: Kind, address: u16) -> Option<u16> {
+        self.0.lock().unwrap().registers.get(&(unit, kind, address)).copied()
+    }
+
+    fn write(
+        &self,
+        unit: u8,
+        function: u8,
+        start: u16,
+        words: &[u16],
+        answer: Response,
+    ) -> Result<Option<Response>, ExceptionCode> {
+        let kind = if matches!(function, 5 | 15) { Kind::Coil } else { Kind::Holding };
+        let mut state = self.0.lock().unwrap();
+        let is_silent = state.silent.contains(&unit);
+        for (address, word) in (start..).zip(words) {
+            state.writes.push((unit, function, address, *word));
+            match state.registers.get_mut(&(unit, kind, address)) {
+                Some(_) if is_silent => {}
+                Some(register) => *register = *word,
+                None => return Err(ExceptionCode::IllegalDataAddress),
+            }
+        }
+        Ok((!is_silent).then_some(answer))
+    }
+
     fn read(&self, unit: u8, kind: Kind, start: u16, count: u16) -> Result<Option<Vec<u16>>, ExceptionCode> {
         let mut state = self.0.lock().unwrap();
         state.requests.push((unit, kind, start, count));
@@ -88,6 +120,19 @@ impl Simulator {
             }
             Request::ReadInputRegisters(start, count) => {
                 self.read(unit, Kind::Input, start, count)?.map(Response::ReadInputRegisters)
+            }
+            Request::WriteSingleCoil(at, on) => {
+                self.write(unit, 5, at, &[u16::from(on)], Response::WriteSingleCoil(at, on))?
+            }
+            Request::WriteSingleRegister(at, word) => {
+                self.write(unit, 6, at, &[word], Response::WriteSingleRegister(at, word))?
+            }
+            Request::WriteMultipleCoils(at, ref coils) => {
+                let words: Vec<u16> = coils.iter().copied().map(u16::from).collect();
+                self.write(unit, 15, at, &words, Response::WriteMultipleCoils(at, words.len() as u16))?
+            }
+            Request::WriteMultipleRegisters(at, ref words) => {
+                self.write(unit, 16, at, words, Response::WriteMultipleRegisters(at, words.len() as u16))?
             }
             _ => return Err(ExceptionCode::IllegalFunction),
         })
