@@ -6,11 +6,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use central::database::embedded::binaries::{self, Binaries};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::{Mutex, OnceCell};
 
-pub(crate) const BIN: &str = "/usr/lib/postgresql/15/bin";
+/// The newest PostgreSQL on this computer that central supports.
+fn newest() -> Binaries {
+    binaries::find(None, None, Path::new("")).unwrap()
+}
 
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -43,7 +47,7 @@ impl Cluster {
             .args(["-c", SUPERVISE, "sh"])
             .arg(&folder)
             .args(options)
-            .env("BIN", BIN)
+            .env("BIN", newest().dir)
             .stdin(Stdio::piped())
             .process_group_of_its_own()
             .spawn()
@@ -131,8 +135,9 @@ pub(crate) async fn stock() -> PgPool {
 pub(crate) async fn timescaledb() -> Option<PgPool> {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
     static TEMPLATE: Mutex<bool> = Mutex::const_new(false);
-    if !Path::new("/usr/share/postgresql/15/extension/timescaledb.control").exists() {
-        println!("skipped: TimescaleDB is not installed for PostgreSQL 15");
+    let major = newest().major;
+    if !Path::new(&format!("/usr/share/postgresql/{major}/extension/timescaledb.control")).exists() {
+        println!("skipped: TimescaleDB is not installed for PostgreSQL {major}");
         return None;
     }
     let options = [

@@ -25,7 +25,7 @@ impl Default for UplinkSection {
         UplinkSection {
             address: None,
             heartbeat_ms: 10_000,
-            batch_events_max: 10_000,
+            batch_events_max: EVENTS_PER_BATCH_MAX,
             connect_timeout_ms: 5_000,
             response_timeout_ms: 30_000,
             retry_max_ms: 30_000,
