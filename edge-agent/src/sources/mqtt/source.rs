@@ -4,11 +4,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use process::backoff::Backoff;
 use process::clock::Moment;
 use protocol::batch::{Health, OriginKind};
 use protocol::event::{EventKind, Gap, GapCause};
 use protocol::id::Name;
 use protocol::time::UtcMicros;
+use rand::RngExt as _;
+use rand::rngs::SmallRng;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -49,7 +52,8 @@ pub(super) struct Source {
     births_asked: bool,
     heard_at: Option<UtcMicros>,
     connected_at: Option<Instant>,
-    attempts: u32,
+    backoff: Backoff,
+    random: SmallRng,
 }
 
 /// Why a connection is over.
@@ -91,7 +95,8 @@ impl Source {
             births_asked: false,
             heard_at: None,
             connected_at: None,
-            attempts: 0,
+            backoff: Backoff::new(PAUSE_FIRST, PAUSE_LAST),
+            random: rand::make_rng(),
             section,
             context,
         }
@@ -105,10 +110,9 @@ impl Source {
             };
             // A connection that does not last is no success: two clients with one id would throw each other out for ever.
             if self.connected_at.take().is_some_and(|at| at.elapsed() >= LASTING) {
-                self.attempts = 0;
+                self.backoff.succeeded();
             }
-            let pause = self.pause();
-            self.attempts = self.attempts.saturating_add(1);
+            let pause = self.backoff.failed(self.random.random());
             self.context.status.count("connections_lost", 1);
             let place = format!("{}:{}", self.section.host, self.section.port());
             self.context.status.set(Health::Down, format!("{place}: {reason}; trying again with growing pauses"));
@@ -117,15 +121,6 @@ impl Source {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-    }
-
-    /// Doubles with every attempt, and varies between the half and the whole so that agents do not return all at once.
-    fn pause(&self) -> Duration {
-        let longest = PAUSE_FIRST.saturating_mul(1 << self.attempts.min(10)).min(PAUSE_LAST);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(self.section.client_id.as_bytes());
-        hasher.update(&self.context.clock.now().monotonic.us.to_be_bytes());
-        longest.mul_f64(0.5 + f64::from(hasher.finalize().as_bytes()[0]) / 512.0)
     }
 
     async fn one_connection(&mut self) -> Result<(), End> {
