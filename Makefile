@@ -1,21 +1,31 @@
 # demo · test · check · bench: all there is to remember. Each installs or names what it lacks.
 SHELL := /bin/bash -euo pipefail
-.PHONY: demo test check bench fuzz
+.PHONY: demo pages test check bench fuzz
 
 # The whole product against a simulated plant, over loopback: `make demo`, Ctrl-C ends it, the next run continues.
 # Ports and places: deploy/demo/run --help
 demo:
 	@deploy/demo/run
 
+# The dashboard and the station page, which the programs carry inside them.
+pages: node_modules/.package-lock.json
+	npm run --silent build
+
+node_modules/.package-lock.json: package-lock.json
+	@command -v npm >/dev/null || { echo "the pages are built with Node.js 20.19 or newer and npm: install them first" >&2; exit 1; }
+	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent
+
 # Everything, from a clean clone. SEEDS=50 tries more random faults, SEED=7 repeats one.
-test: fuzz
+test: pages fuzz
+	npm run --silent test
 	cargo build --workspace --all-targets --locked
 	@if cargo nextest --version >/dev/null 2>&1; \
 		then cargo nextest run --workspace --locked && cargo test --workspace --doc --locked; \
 		else cargo test --workspace --locked; fi
 
 # Formatting, lints, documentation, licences and bans of dependencies. ADVISORIES=1 also asks the advisory database.
-check:
+check: node_modules/.package-lock.json
+	npm run --silent check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked --quiet
@@ -23,7 +33,7 @@ check:
 	cargo deny --log-level error check licenses bans sources $(if $(ADVISORIES),advisories)
 
 # What the product costs and how fast it is, on this machine.
-bench:
+bench: pages
 	cargo build --release --workspace --locked
 	@target/release/bench
 

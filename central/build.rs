@@ -1,4 +1,7 @@
+//! What cargo does not see by itself: `sqlx::migrate!` reads a folder while it compiles, and the dashboard is built into
+//! the program.
+
 fn main() {
-    // sqlx::migrate! reads the folder while it compiles; cargo does not see that by itself.
     println!("cargo:rerun-if-changed=../migrations");
+    println!("cargo:rerun-if-changed=dashboard/dist");
 }

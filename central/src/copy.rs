@@ -69,6 +69,10 @@ impl CopyRows {
         self.value(&value.to_be_bytes());
     }
 
+    pub fn uuid(&mut self, value: u128) {
+        self.value(&value.to_be_bytes());
+    }
+
     pub fn double(&mut self, value: f64) {
         self.value(&value.to_be_bytes());
     }

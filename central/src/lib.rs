@@ -10,10 +10,12 @@
 //!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
 //! - [`events`]: what happened at a machine, across all of these
 //! - [`identity`]: the key that agents know central by
+//! - [`auth`]: who asks, and what they may
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
 
 pub mod agents;
 pub mod alarms;
+pub mod auth;
 pub mod cli;
 pub mod configuration;
 pub mod copy;

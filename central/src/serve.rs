@@ -10,6 +10,7 @@ use axum::Router;
 use process::clock::{Clock, SystemClock};
 use process::lifecycle::{Lifecycle, Supervisor};
 use tokio::net::TcpListener;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
@@ -80,10 +81,37 @@ async fn listen_to_agents(
 pub fn router(reads: Reads, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
-    let api = machines::routes::router(reads.clone())
-        .merge(events::routes::router(reads.clone()))
-        .merge(agents::routes::router(reads.clone()));
+    let (api, _) = web::openapi::served(api(&reads));
     let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
     web::router(api, own, requests)
+}
+
+/// Every route under `/api/v1`.
+fn api(reads: &Reads) -> OpenApiRouter {
+    web::openapi::described()
+        .merge(machines::routes::router(reads.clone()))
+        .merge(events::routes::router(reads.clone()))
+        .merge(agents::routes::router(reads.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use process::clock::SystemClock;
+
+    use super::*;
+
+    /// The pages are typed from this file. After a change of the API: `UPDATE=1 cargo test -p central openapi`.
+    #[tokio::test]
+    async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
+        let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
+        let reads = Reads { pool, clock: Arc::new(SystemClock::new(0)) };
+        let document = web::openapi::served(api(&reads)).1.to_pretty_json().unwrap() + "\n";
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(file, &document).unwrap();
+        }
+        let kept = std::fs::read_to_string(file).unwrap_or_default();
+        assert!(kept == document, "central/openapi.json is outdated: UPDATE=1 cargo test -p central openapi");
+    }
 }

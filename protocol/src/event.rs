@@ -40,6 +40,7 @@ pub enum EventKind {
     Measurement(Measurement),
     Alarm(Alarm),
     Gap(Gap),
+    PieceEntry(PieceEntry),
     /// A place in the log whose event the buffer's policy dropped; a [`Gap`] says how many and why. Its body is empty.
     Dropped,
     /// A kind of a newer agent, or a known kind whose body did not decode: kept as it came.
@@ -62,6 +63,7 @@ impl EventKind {
             EventKind::Measurement(_) => 7,
             EventKind::Alarm(_) => 8,
             EventKind::Gap(_) => 9,
+            EventKind::PieceEntry(_) => 10,
             EventKind::Dropped => 0,
             EventKind::Unknown { tag, .. } => return *tag,
         })
@@ -80,6 +82,7 @@ impl EventKind {
             EventKind::Measurement(it) => codec::encode_body(it),
             EventKind::Alarm(it) => codec::encode_body(it),
             EventKind::Gap(it) => codec::encode_body(it),
+            EventKind::PieceEntry(it) => codec::encode_body(it),
             EventKind::Dropped => Vec::new(),
             EventKind::Unknown { body, .. } => body.clone(),
         }
@@ -98,6 +101,7 @@ impl EventKind {
             7 => EventKind::Measurement(codec::decode_body(body)?),
             8 => EventKind::Alarm(codec::decode_body(body)?),
             9 => EventKind::Gap(codec::decode_body(body)?),
+            10 => EventKind::PieceEntry(codec::decode_body(body)?),
             _ => EventKind::Unknown { tag, body: body.to_vec() },
         })
     }
@@ -107,7 +111,7 @@ impl EventKind {
     pub fn class(&self) -> Class {
         match self {
             EventKind::Measurement(_) | EventKind::Dropped => Class::Telemetry,
-            EventKind::Job(_) | EventKind::ShiftLog(_) | EventKind::Scan(_) => Class::Entry,
+            EventKind::Job(_) | EventKind::ShiftLog(_) | EventKind::Scan(_) | EventKind::PieceEntry(_) => Class::Entry,
             EventKind::Downtime(DowntimeEntry::Began { .. } | DowntimeEntry::Ended { .. }) => Class::Fact,
             EventKind::Downtime(_) => Class::Entry,
             EventKind::Count(_)
@@ -356,6 +360,35 @@ pub struct Gap {
     pub from: UtcMicros,
     pub to: UtcMicros,
     pub text: String,
+}
+
+/// Pieces that a person reports at a station in one step, or the taking back of such a report.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct PieceEntry {
+    /// Made by the page that asks, so that the same report, sent twice, is stored once. A report and its taking back
+    /// carry the same id and the same numbers.
+    pub id: u128,
+    pub good: u32,
+    pub scrap: u32,
+    pub rework: u32,
+    /// Why it is scrap or rework: the code of a reason.
+    pub reason: Option<String>,
+    /// The machine had counted the scrap and rework as good already: they are taken from its good pieces.
+    pub counted_as_good: bool,
+    pub takes_back: bool,
+    pub work_order: Option<String>,
+    pub operator: Option<String>,
+}
+
+impl PieceEntry {
+    /// What the report changes, in pieces: good, scrap, rework.
+    #[must_use]
+    pub fn deltas(&self) -> [i64; 3] {
+        let (scrap, rework) = (i64::from(self.scrap), i64::from(self.rework));
+        let moved = if self.counted_as_good { scrap + rework } else { 0 };
+        let sign = if self.takes_back { -1 } else { 1 };
+        [sign * (i64::from(self.good) - moved), sign * scrap, sign * rework]
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ use protocol::chain::ChainHash;
 use protocol::codec::{self, HEADER_BYTES, Header};
 use protocol::event::{
     Alarm, Count, CountBasis, DowntimeEntry, EventKind, Gap, GapCause, Gs1Element, JobAction, JobEntry, KindTag,
-    MachineState, MeasuredValue, Measurement, PieceQuality, RawEvent, Scan, ShiftLogEntry, StateChange, StopDetection,
+    MachineState, MeasuredValue, Measurement, PieceEntry, PieceQuality, RawEvent, Scan, ShiftLogEntry, StateChange,
+    StopDetection,
 };
 use protocol::id::{AgentId, Epoch, Instance, Name, OriginId, Seq, StopId};
 use protocol::master_data::{MachineSettings, MasterData, Operator, Product, Reason, Shift, WorkOrder};
@@ -129,6 +130,21 @@ fn kinds() -> Vec<(EventKind, u16, &'static str)> {
         (EventKind::ShiftLog(ShiftLogEntry::OperatorOn { operator: "4711".into() }), 6, "000434373131"),
         (EventKind::ShiftLog(ShiftLogEntry::OperatorOff { operator: "4711".into() }), 6, "010434373131"),
         (EventKind::ShiftLog(ShiftLogEntry::Note { operator: None, note: "ok".into() }), 6, "0200026f6b"),
+        (
+            EventKind::PieceEntry(PieceEntry {
+                id: 0x0192_0000_0000_7000_8000_0000_0000_0001,
+                good: 12,
+                scrap: 3,
+                rework: 0,
+                reason: Some("burr".into()),
+                counted_as_good: true,
+                takes_back: false,
+                work_order: Some("WO-1".into()),
+                operator: None,
+            }),
+            10,
+            "fe010000000000008000700000000092010c030001046275727201000104574f2d3100",
+        ),
         (
             EventKind::Measurement(Measurement {
                 signal: name("temperature"),

@@ -8,7 +8,8 @@ use protocol::chain::ChainHash;
 use protocol::codec::{self, DecodeError, EncodeError, HEADER_BYTES, Header};
 use protocol::event::{
     Alarm, Count, CountBasis, DowntimeEntry, EventKind, Gap, GapCause, Gs1Element, JobAction, JobEntry, KindTag,
-    MachineState, MeasuredValue, Measurement, PieceQuality, RawEvent, Scan, ShiftLogEntry, StateChange, StopDetection,
+    MachineState, MeasuredValue, Measurement, PieceEntry, PieceQuality, RawEvent, Scan, ShiftLogEntry, StateChange,
+    StopDetection,
 };
 use protocol::id::{AgentId, Epoch, Instance, Name, OriginId, Seq, StopId};
 use protocol::limits::{
@@ -107,6 +108,21 @@ fn entry() -> impl Strategy<Value = EventKind> {
         text().prop_map(|operator| EventKind::ShiftLog(ShiftLogEntry::OperatorOff { operator })),
         (prop::option::of(text()), text())
             .prop_map(|(operator, note)| EventKind::ShiftLog(ShiftLogEntry::Note { operator, note })),
+        (any::<u128>(), any::<[u32; 3]>(), prop::option::of(text()), any::<[bool; 2]>(), text()).prop_map(
+            |(id, [good, scrap, rework], reason, [counted_as_good, takes_back], text)| {
+                EventKind::PieceEntry(PieceEntry {
+                    id,
+                    good,
+                    scrap,
+                    rework,
+                    reason,
+                    counted_as_good,
+                    takes_back,
+                    work_order: Some(text.clone()),
+                    operator: Some(text),
+                })
+            }
+        ),
     ]
 }
 

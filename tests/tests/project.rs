@@ -40,11 +40,18 @@ fn used_dependencies(manifest: &toml::Table) -> BTreeSet<String> {
 fn every_dependency_has_its_reason_and_every_reason_its_dependency() {
     let named = named_dependencies(&read("docs/dependencies.md"));
     let mut used = BTreeSet::new();
-    for member in ["protocol", "protocol/fuzz", "process", "edge-agent", "central", "tests"] {
+    for member in ["protocol", "protocol/fuzz", "process", "screens", "edge-agent", "central", "tests"] {
         let manifest: toml::Table = read(&format!("{member}/Cargo.toml")).parse().unwrap();
         used.extend(used_dependencies(&manifest));
     }
-    for own in ["protocol", "process", "edge-agent", "central"] {
+    for workspace in [".", "screens", "central/dashboard", "edge-agent/station-page", "tests/browser"] {
+        let manifest: serde_json::Value =
+            serde_json::from_str(&read(&format!("{workspace}/package.json"))).expect("package.json is JSON");
+        for section in ["dependencies", "devDependencies"] {
+            used.extend(manifest[section].as_object().into_iter().flat_map(|section| section.keys().cloned()));
+        }
+    }
+    for own in ["protocol", "process", "screens", "edge-agent", "central"] {
         used.remove(own);
     }
     let renamed = BTreeSet::from(["rumqttc-v4-next".to_owned(), "rumqttc-v5-next".to_owned()]);

@@ -1,50 +1,61 @@
 //! `/agents`: who was let in and how each of them is doing.
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::overview::{Agent, store};
+use crate::auth::{Permission, Principal};
 use crate::web::Reads;
 use crate::web::page::{self, cut};
-use crate::web::problem::{Parameters, Problem, Segments};
+use crate::web::problem::{Parameters, Problem, Problems, Segments};
 
 const AGENTS_DEFAULT: i64 = 200;
 const AGENTS_MAX: i64 = 1_000;
 
-pub fn router(reads: Reads) -> Router {
-    Router::new().route("/agents", get(list)).route("/agents/{agent}", get(one)).with_state(reads)
+pub fn router(reads: Reads) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one)).with_state(reads)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct ListParameters {
+    /// Name of a plant; all that one may see when absent.
     plant: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
     /// `next` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct AgentList {
     at: DateTime<Utc>,
     agents: Vec<Agent>,
     next: Option<String>,
 }
 
+/// Agents by plant and name.
+#[utoipa::path(get, path = "/agents", tag = "agents", params(ListParameters), responses((status = OK, body = AgentList), Problems))]
 async fn list(
     State(reads): State<Reads>,
+    principal: Principal,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<Json<AgentList>, Problem> {
+    principal.may(Permission::Read)?;
     let limit = page::limit(parameters.limit, AGENTS_DEFAULT, AGENTS_MAX)?;
     let after = match &parameters.cursor {
         Some(cursor) => Some(place(cursor).ok_or_else(page::no_cursor)?),
         None => None,
     };
     let at = reads.now();
-    let mut agents = store::agents(&reads.pool, parameters.plant.as_deref(), None, after, limit + 1, at).await?;
+    let filter =
+        store::Filter { plants: principal.plants.ids(), plant: parameters.plant.as_deref(), uuid: None, after };
+    let mut agents = store::agents(&reads.pool, filter, limit + 1, at).await?;
     let more = cut(&mut agents, limit);
     let next = agents.last().filter(|_| more).map(|last| format!("{}/{}/{}", last.plant, last.name, last.uuid));
     Ok(Json(AgentList { at, agents, next }))
@@ -56,7 +67,15 @@ fn place(cursor: &str) -> Option<(&str, &str, uuid::Uuid)> {
     Some((plant, name, uuid.parse().ok()?))
 }
 
-async fn one(State(reads): State<Reads>, Segments(uuid): Segments<uuid::Uuid>) -> Result<Json<Agent>, Problem> {
-    let found = store::agents(&reads.pool, None, Some(uuid), None, 1, reads.now()).await?;
+/// One agent.
+#[utoipa::path(get, path = "/agents/{agent}", tag = "agents", params(("agent" = uuid::Uuid, Path)), responses((status = OK, body = Agent), Problems))]
+async fn one(
+    State(reads): State<Reads>,
+    principal: Principal,
+    Segments(uuid): Segments<uuid::Uuid>,
+) -> Result<Json<Agent>, Problem> {
+    principal.may(Permission::Read)?;
+    let filter = store::Filter { plants: principal.plants.ids(), uuid: Some(uuid), ..store::Filter::default() };
+    let found = store::agents(&reads.pool, filter, 1, reads.now()).await?;
     found.into_iter().next().map(Json).ok_or_else(|| Problem::not_found("there is no such agent"))
 }

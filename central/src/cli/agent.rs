@@ -230,7 +230,13 @@ impl Which {
 }
 
 async fn all(database: &Database, plant: Option<&str>) -> anyhow::Result<Vec<Agent>> {
-    Ok(overview::store::agents(&database.reader, plant, None, None, AGENTS_MAX, now()).await?)
+    Ok(overview::store::agents(
+        &database.reader,
+        overview::store::Filter { plant, ..Default::default() },
+        AGENTS_MAX,
+        now(),
+    )
+    .await?)
 }
 
 async fn list(database: &Database, json: bool) -> anyhow::Result<()> {

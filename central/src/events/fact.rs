@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Fact {
     pub at: DateTime<Utc>,
     /// How sure the clock was: `synchronized`, `unverified`, `wrong`, `restamped`, `source`.
@@ -18,7 +18,7 @@ pub struct Fact {
 }
 
 /// What happened. Words are those of the wire (`protocol::event`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Content {
     Count {
@@ -89,7 +89,7 @@ pub enum Content {
 }
 
 /// A GS1 element.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Element {
     pub ai: String,
     pub value: String,

@@ -1,52 +1,66 @@
 //! `/machines/…/events`.
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::cursor::Cursor;
 use super::fact::{Fact, Kind};
 use super::store;
+use crate::auth::Principal;
 use crate::machines::overview::{self, Machine};
 use crate::machines::routes::{find, named};
 use crate::web::Reads;
 use crate::web::page::{self, cut};
-use crate::web::problem::{Parameters, Problem, Segments};
+use crate::web::problem::{Parameters, Problem, Problems, Segments};
 
 const EVENTS_DEFAULT: i64 = 100;
 const EVENTS_MAX: i64 = 1_000;
 const SPAN_DEFAULT: Duration = Duration::hours(24);
 const SPAN_MAX: Duration = Duration::days(31);
 
-pub fn router(reads: Reads) -> Router {
-    Router::new()
-        .route("/machines/{machine}/events", get(events_by_id))
-        .route("/machines/{machine}/{name}/events", get(events_by_name))
-        .with_state(reads)
+pub fn router(reads: Reads) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(events_by_id)).routes(routes!(events_by_name)).with_state(reads)
 }
 
+/// What happened at a machine, newest first.
+#[utoipa::path(
+    get, path = "/machines/{machine}/events", tag = "machines",
+    params(("machine" = i32, Path), EventParameters), responses((status = OK, body = EventList), Problems)
+)]
 async fn events_by_id(
     State(reads): State<Reads>,
+    principal: Principal,
     Segments(id): Segments<i32>,
     Parameters(parameters): Parameters<EventParameters>,
 ) -> Result<Json<EventList>, Problem> {
-    let machine = find(&reads, overview::store::Filter { id: Some(id), ..overview::store::Filter::default() }).await?;
+    let filter = overview::store::Filter { id: Some(id), ..overview::store::Filter::default() };
+    let machine = find(&reads, &principal, filter).await?;
     events(&reads, machine, parameters).await
 }
 
+/// The same, by plant and name.
+#[utoipa::path(
+    get, path = "/machines/{machine}/{name}/events", tag = "machines",
+    params(("machine" = String, Path, description = "Name of the plant"), ("name" = String, Path), EventParameters),
+    responses((status = OK, body = EventList), Problems)
+)]
 async fn events_by_name(
     State(reads): State<Reads>,
+    principal: Principal,
     Segments((plant, name)): Segments<(String, String)>,
     Parameters(parameters): Parameters<EventParameters>,
 ) -> Result<Json<EventList>, Problem> {
-    let machine = find(&reads, named(&plant, &name)).await?;
+    let machine = find(&reads, &principal, named(&plant, &name)).await?;
     events(&reads, machine, parameters).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct EventParameters {
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
@@ -54,11 +68,13 @@ struct EventParameters {
     to: Option<DateTime<Utc>>,
     /// Words of [`Kind`], separated by commas; all of them when absent.
     kind: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
+    /// `next` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct EventList {
     plant: String,
     machine: String,

@@ -197,6 +197,11 @@ impl Facts {
                 self.touched.insert((PRODUCTION_BY_DAY, utc_day(head.at)));
                 self.production.copy.take_cleaned()
             }
+            EventKind::PieceEntry(entry) => {
+                self.production.push_entry(head, machine()?, entry);
+                self.touched.insert((PRODUCTION_BY_DAY, utc_day(head.at)));
+                self.production.entries.take_cleaned()
+            }
             EventKind::State(change) => {
                 self.states.push(head, machine()?, change);
                 self.states.copy.take_cleaned()

@@ -3,7 +3,9 @@
 
 pub mod health;
 pub mod metrics;
+pub mod openapi;
 pub mod page;
+mod pages;
 pub mod problem;
 pub mod server;
 
@@ -43,8 +45,9 @@ impl Reads {
 
 /// `api` stands under `/api/v1`, `own` beside it.
 pub fn router(api: Router, own: Router, requests: Arc<Requests>) -> Router {
+    let api = api.fallback(async || Problem::not_found("there is nothing at this address"));
     own.nest("/api/v1", api)
-        .fallback(async || Problem::not_found("there is nothing at this address"))
+        .merge(pages::router())
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method")
         })

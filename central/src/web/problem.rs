@@ -2,7 +2,8 @@
 //!
 //! A 4xx says what was wrong and what was expected. A 5xx says nothing of the inside: its chain is logged here, once.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,12 +16,47 @@ pub struct Problem {
     detail: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Body<'p> {
+/// An error, as RFC 9457 has it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub struct Body<'p> {
     r#type: &'static str,
     title: &'static str,
     status: u16,
+    /// What was wrong, what was expected, what to do.
     detail: &'p str,
+}
+
+/// The errors that any route may answer with, for its `responses`.
+#[derive(Debug, utoipa::IntoResponses)]
+pub enum Problems {
+    /// The request is not as described; `detail` says what was expected.
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(Body<'static>),
+    /// Nobody is logged in.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(Body<'static>),
+    /// The role or the token does not allow it.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Body<'static>),
+    /// There is no such thing, or it lies in a plant that is not the asker's.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Body<'static>),
+    /// It stands as it stands: another of that name, a state that does not allow it.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Body<'static>),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    PayloadTooLarge(Body<'static>),
+    /// The body is of another type than JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    UnsupportedMediaType(Body<'static>),
+    /// Too many attempts; `Retry-After` says when to come back.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooManyRequests(Body<'static>),
+    /// The database does not answer, or it took too long; come back after `Retry-After`.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Body<'static>),
 }
 
 impl Problem {
@@ -30,6 +66,10 @@ impl Problem {
 
     pub fn bad_request(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub fn conflict(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::CONFLICT, detail)
     }
 
     pub fn not_found(detail: impl Into<String>) -> Problem {
@@ -100,6 +140,22 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Segments(value)),
             Err(rejection) => Err(Problem::bad_request(rejection.body_text())),
+        }
+    }
+}
+
+/// A body that is JSON.
+#[derive(Debug)]
+pub struct Content<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Content<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Content<T>, Problem> {
+        match axum::Json::<T>::from_request(request, state).await {
+            Ok(axum::Json(value)) => Ok(Content(value)),
+            Err(JsonRejection::JsonDataError(rejection)) => Err(Problem::bad_request(rejection.body_text())),
+            Err(rejection) => Err(Problem::new(rejection.status(), rejection.body_text())),
         }
     }
 }

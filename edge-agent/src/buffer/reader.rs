@@ -235,6 +235,7 @@ impl StoredEvent {
             Ok(EventKind::Measurement(it)) => serde_json::to_value(it),
             Ok(EventKind::Alarm(it)) => serde_json::to_value(it),
             Ok(EventKind::Gap(it)) => serde_json::to_value(it),
+            Ok(EventKind::PieceEntry(it)) => serde_json::to_value(it),
             Ok(EventKind::Dropped) => Ok(serde_json::Value::Null),
             Ok(EventKind::Unknown { .. }) | Err(_) => {
                 Ok(serde_json::json!({ "undecoded": data_encoding::HEXLOWER.encode(&self.raw.body) }))
@@ -258,6 +259,7 @@ pub fn kind_name(tag: KindTag) -> String {
         7 => "measurement",
         8 => "alarm",
         9 => "gap",
+        10 => "piece_entry",
         number => return format!("kind-{number}"),
     };
     known.to_owned()

@@ -8,7 +8,7 @@ use protocol::batch::Health;
 use serde::{Deserialize, Serialize};
 
 /// An enrolled agent and all that is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Agent {
     /// Small number that facts carry.
     pub id: i32,
@@ -45,10 +45,11 @@ pub struct Agent {
 }
 
 /// One source or device of an agent, since when it is as it is, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Condition {
     pub subject: String,
     pub kind: String,
+    #[schema(value_type = String)]
     pub health: Health,
     pub reason: String,
     /// None where the agent's clock said what no calendar holds.
@@ -63,7 +64,7 @@ impl From<protocol::batch::Condition> for Condition {
 }
 
 /// How far its log is committed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Log {
     pub epoch: i32,
     /// Highest sequence committed.
@@ -73,7 +74,7 @@ pub struct Log {
 }
 
 /// What the agent holds that central has not acknowledged, as it last said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Backlog {
     pub events: i64,
     pub oldest_at: Option<DateTime<Utc>>,
@@ -82,7 +83,7 @@ pub struct Backlog {
 }
 
 /// Recorded loss.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Gaps {
     pub count: i64,
     /// Events lost, where that was known.
@@ -91,7 +92,7 @@ pub struct Gaps {
 }
 
 /// Two histories under one name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Divergence {
     pub id: i64,
     pub reason: String,

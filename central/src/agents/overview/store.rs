@@ -84,12 +84,21 @@ impl AgentRow {
     }
 }
 
-/// By plant and name, at most `limit`, only those after `after`.
+/// Which agents are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter<'f> {
+    /// Only agents of these plants; none for all.
+    pub plants: Option<&'f [i32]>,
+    pub plant: Option<&'f str>,
+    pub uuid: Option<uuid::Uuid>,
+    /// Only those after this one, by plant, name and uuid.
+    pub after: Option<(&'f str, &'f str, uuid::Uuid)>,
+}
+
+/// By plant and name, at most `limit`.
 pub async fn agents(
     pool: &PgPool,
-    plant: Option<&str>,
-    uuid: Option<uuid::Uuid>,
-    after: Option<(&str, &str, uuid::Uuid)>,
+    filter: Filter<'_>,
     limit: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<Agent>, sqlx::Error> {
@@ -98,6 +107,7 @@ pub async fn agents(
             SELECT a.*, p.name AS plant FROM agents a JOIN plants p ON p.id = a.plant_id
             WHERE ($1::text IS NULL OR p.name = $1) AND ($2::uuid IS NULL OR a.uuid = $2)
               AND ($3::text IS NULL OR (p.name, a.name, a.uuid) > ($3, $4, $5))
+              AND ($7::int[] IS NULL OR a.plant_id = ANY ($7))
             ORDER BY p.name, a.name, a.uuid LIMIT $6
         )
         SELECT c.id, c.uuid, c.plant, c.name, c.enabled, c.enrolled_at, c.disabled_at,
@@ -120,12 +130,13 @@ pub async fn agents(
         ) g
         ORDER BY c.plant, c.name, c.uuid",
     )
-    .bind(plant)
-    .bind(uuid)
-    .bind(after.map(|(plant, _, _)| plant))
-    .bind(after.map(|(_, name, _)| name))
-    .bind(after.map(|(_, _, uuid)| uuid))
+    .bind(filter.plant)
+    .bind(filter.uuid)
+    .bind(filter.after.map(|(plant, _, _)| plant))
+    .bind(filter.after.map(|(_, name, _)| name))
+    .bind(filter.after.map(|(_, _, uuid)| uuid))
     .bind(limit)
+    .bind(filter.plants)
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(|row| row.into_agent(now)).collect())

@@ -9,7 +9,7 @@ pub mod store;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Machine {
     pub id: i32,
     pub plant: String,
@@ -32,7 +32,7 @@ pub struct Machine {
 }
 
 /// Sums of committed facts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Counts {
     pub total: Pieces,
     pub today: Pieces,
@@ -40,7 +40,7 @@ pub struct Counts {
     pub plant_day: NaiveDate,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Pieces {
     pub good: i64,
     pub scrap: i64,

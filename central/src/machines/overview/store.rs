@@ -58,6 +58,8 @@ impl MachineRow {
 /// Which machines are asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'f> {
+    /// Only machines of these plants; none for all.
+    pub plants: Option<&'f [i32]>,
     pub id: Option<i32>,
     pub plant: Option<&'f str>,
     pub name: Option<&'f str>,
@@ -79,6 +81,7 @@ pub async fn machines(
             FROM machines m JOIN plants p ON p.id = m.plant_id
             WHERE ($1::int IS NULL OR m.id = $1) AND ($2::text IS NULL OR p.name = $2)
               AND ($3::text IS NULL OR m.name = $3) AND ($4::text IS NULL OR (p.name, m.name) > ($4, $5))
+              AND ($8::int[] IS NULL OR m.plant_id = ANY ($8))
             ORDER BY p.name, m.name LIMIT $7
         ), summed AS (
             SELECT s.machine_id,
@@ -106,6 +109,7 @@ pub async fn machines(
     .bind(filter.after.map(|(_, name)| name))
     .bind(now)
     .bind(limit)
+    .bind(filter.plants)
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(|row| row.into_machine(now)).collect())

@@ -1,0 +1,33 @@
+//! `/api/v1/openapi.json`: the API's own description, made from the routes themselves.
+
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+/// What the document says besides its routes.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "central",
+        description = "What happened on the shop floor, and what follows from it. Errors are `application/problem+json` \
+                       (RFC 9457). Lists come in pages: ask again with `cursor` set to `next` until there is none."
+    ),
+    servers((url = "/api/v1"))
+)]
+struct Document;
+
+/// All routes of the API.
+#[must_use]
+pub fn described() -> OpenApiRouter {
+    OpenApiRouter::with_openapi(Document::openapi())
+}
+
+/// The routes, and beside them what they say of themselves.
+#[must_use]
+pub fn served(api: OpenApiRouter) -> (Router, OpenApi) {
+    let (router, document) = api.split_for_parts();
+    let answer = document.clone();
+    (router.route("/openapi.json", get(async move || Json(answer.clone()))), document)
+}
