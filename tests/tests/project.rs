@@ -19,7 +19,7 @@ fn named_dependencies(document: &str) -> BTreeSet<String> {
 }
 
 fn is_crate_name(word: &str) -> bool {
-    !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '@' | '/'))
 }
 
 /// Crates that a manifest names, without our own.

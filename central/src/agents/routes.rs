@@ -40,7 +40,7 @@ struct AgentList {
 }
 
 /// Agents by plant and name.
-#[utoipa::path(get, path = "/agents", tag = "agents", params(ListParameters), responses((status = OK, body = AgentList), Problems))]
+#[utoipa::path(get, operation_id = "list_agents", path = "/agents", tag = "agents", params(ListParameters), responses((status = OK, body = AgentList), Problems))]
 async fn list(
     State(reads): State<Reads>,
     principal: Principal,
@@ -68,7 +68,7 @@ fn place(cursor: &str) -> Option<(&str, &str, uuid::Uuid)> {
 }
 
 /// One agent.
-#[utoipa::path(get, path = "/agents/{agent}", tag = "agents", params(("agent" = uuid::Uuid, Path)), responses((status = OK, body = Agent), Problems))]
+#[utoipa::path(get, operation_id = "agent", path = "/agents/{agent}", tag = "agents", params(("agent" = uuid::Uuid, Path)), responses((status = OK, body = Agent), Problems))]
 async fn one(
     State(reads): State<Reads>,
     principal: Principal,

@@ -28,7 +28,7 @@ pub fn router(reads: Reads) -> OpenApiRouter {
 
 /// What happened at a machine, newest first.
 #[utoipa::path(
-    get, path = "/machines/{machine}/events", tag = "machines",
+    get, operation_id = "machine_events_by_id", path = "/machines/{machine}/events", tag = "machines",
     params(("machine" = i32, Path), EventParameters), responses((status = OK, body = EventList), Problems)
 )]
 async fn events_by_id(
@@ -44,7 +44,7 @@ async fn events_by_id(
 
 /// The same, by plant and name.
 #[utoipa::path(
-    get, path = "/machines/{machine}/{name}/events", tag = "machines",
+    get, operation_id = "machine_events_by_name", path = "/machines/{machine}/{name}/events", tag = "machines",
     params(("machine" = String, Path, description = "Name of the plant"), ("name" = String, Path), EventParameters),
     responses((status = OK, body = EventList), Problems)
 )]

@@ -43,7 +43,7 @@ struct MachineList {
 }
 
 /// Machines by plant and name.
-#[utoipa::path(get, path = "/machines", tag = "machines", params(ListParameters), responses((status = OK, body = MachineList), Problems))]
+#[utoipa::path(get, operation_id = "list_machines", path = "/machines", tag = "machines", params(ListParameters), responses((status = OK, body = MachineList), Problems))]
 async fn list(
     State(reads): State<Reads>,
     principal: Principal,
@@ -68,7 +68,7 @@ async fn list(
 }
 
 /// One machine, by its number.
-#[utoipa::path(get, path = "/machines/{machine}", tag = "machines", params(("machine" = i32, Path)), responses((status = OK, body = Machine), Problems))]
+#[utoipa::path(get, operation_id = "machine_by_id", path = "/machines/{machine}", tag = "machines", params(("machine" = i32, Path)), responses((status = OK, body = Machine), Problems))]
 async fn one_by_id(
     State(reads): State<Reads>,
     principal: Principal,
@@ -80,7 +80,7 @@ async fn one_by_id(
 /// One machine, by plant and name.
 // In the path `machine` is the plant: one word for one place in the path is what the router asks for.
 #[utoipa::path(
-    get, path = "/machines/{machine}/{name}", tag = "machines",
+    get, operation_id = "machine_by_name", path = "/machines/{machine}/{name}", tag = "machines",
     params(("machine" = String, Path, description = "Name of the plant"), ("name" = String, Path)),
     responses((status = OK, body = Machine), Problems)
 )]

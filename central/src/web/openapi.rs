@@ -6,6 +6,8 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::problem::Body;
+
 /// What the document says besides its routes.
 #[derive(Debug, utoipa::OpenApi)]
 #[openapi(
@@ -14,7 +16,8 @@ use utoipa_axum::router::OpenApiRouter;
         description = "What happened on the shop floor, and what follows from it. Errors are `application/problem+json` \
                        (RFC 9457). Lists come in pages: ask again with `cursor` set to `next` until there is none."
     ),
-    servers((url = "/api/v1"))
+    servers((url = "/api/v1")),
+    components(schemas(Body<'static>))
 )]
 struct Document;
 
