@@ -1,0 +1,207 @@
+/**
+ * What the page and the agent say to each other, under `/api/station`. The agent's side is `edge-agent/src/station`.
+ *
+ * `GET view` answers a `View`; `GET live` is a stream of server-sent events: `view` whenever it changed, `heartbeat` every 5 s.
+ * Every `POST` carries an id that the page made (a UUID): sent twice, it is stored once and answered alike. It is
+ * answered with `Stored` only when the entry is durable on this computer, or with a `Refusal` and 4xx. `POST`s are JSON from this page's own
+ * origin; anything else is refused.
+ */
+
+export type MachineState = "running" | "idle" | "stopped" | "setup" | "maintenance" | "break" | "off" | "no_data";
+
+/** Microseconds and the like never reach the page: moments are RFC 3339 with milliseconds. */
+export type Moment = string;
+
+export interface View {
+  at: Moment;
+  station: string;
+  plant: string;
+  time_zone: string;
+  central: Central;
+  /** Log-ons survive a restart of the page, the agent and the computer. */
+  operators: LoggedOn[];
+  machines: Machine[];
+  /** Active work orders, due first; those of other machines last. */
+  work_orders: WorkOrder[];
+  /** Reasons for stops and for scrap and rework. */
+  reasons: { downtime: Reason[]; pieces: Reason[] };
+  /** What was entered at this station, newest first: the last 50 of the last 24 hours. */
+  entries: Entry[];
+  /** Whether anybody can log on: false until master data has come once. */
+  ready_for_operators: boolean;
+  /** How long an entry of pieces may be taken back. */
+  undo_s: number;
+}
+
+export interface Central {
+  reachable: boolean;
+  /** Since when it is so. */
+  since: Moment;
+  /** Events of this agent that have not reached central. */
+  waiting_events: number;
+  /** Why not, when it is not reachable. */
+  reason: string | null;
+  last_sync_at: Moment | null;
+}
+
+export interface LoggedOn {
+  number: string;
+  name: string;
+  since: Moment;
+}
+
+export interface Machine {
+  name: string;
+  title: string;
+  state: MachineState;
+  state_since: Moment;
+  last_reading_at: Moment | null;
+  /** True when the machine counts its own pieces: scrap and rework are then taken from its good ones. */
+  counts_itself: boolean;
+  /** Pieces of the current shift by the plant's calendar, else of the plant's day. */
+  pieces: { good: number; scrap: number; rework: number; since: Moment; of: "shift" | "day" };
+  job: Job | null;
+  /** Newest first, at most 20 of the last 24 hours; microstops only while they run. */
+  stops: Stop[];
+  help_called_at: Moment | null;
+}
+
+export interface Job {
+  work_order: string;
+  product: string;
+  product_title: string;
+  quantity: number | null;
+  good: number;
+  since: Moment;
+  paused: boolean;
+}
+
+export interface WorkOrder {
+  code: string;
+  product: string;
+  product_title: string;
+  machine: string | null;
+  quantity: number | null;
+  due_at: Moment | null;
+}
+
+export interface Reason {
+  code: string;
+  title: string;
+  planned: boolean;
+}
+
+export interface Stop {
+  /** A text: it may exceed what JavaScript counts exactly. */
+  stop: string;
+  began_at: Moment;
+  /** Null while it lasts. */
+  ended_at: Moment | null;
+  reason: string | null;
+  note: string | null;
+}
+
+export type EntryKind =
+  | "log_on"
+  | "log_off"
+  | "job"
+  | "pieces"
+  | "stop_reason"
+  | "stop_note"
+  | "stop_split"
+  | "shift_note"
+  | "help"
+  | "scan";
+
+export interface Entry {
+  id: string;
+  at: Moment;
+  kind: EntryKind;
+  machine: string | null;
+  operator: string | null;
+  /** One line that says what was entered. */
+  text: string;
+  at_central: boolean;
+  /** Pieces only, while they may be taken back. */
+  undo_until: Moment | null;
+  undone: boolean;
+}
+
+export interface Stored {
+  id: string;
+  at: Moment;
+  /** One line for the page to show and a screen reader to say. */
+  text: string;
+  /** True when this id had been stored before. */
+  already: boolean;
+}
+
+export interface Refusal {
+  /** What was wrong and what to do, for the operator. */
+  detail: string;
+  code:
+    | "unknown_badge"
+    | "wrong_pin"
+    | "locked"
+    | "not_logged_on"
+    | "unknown_operator"
+    | "unknown_work_order"
+    | "unknown_machine"
+    | "unknown_stop"
+    | "unknown_reason"
+    | "too_late"
+    | "not_allowed"
+    | "invalid"
+    | "not_stored";
+  /** For `locked`: when to try again. */
+  retry_at?: Moment;
+}
+
+interface Identified {
+  id: string;
+}
+
+/** `POST log-on` */
+export type LogOn = Identified & ({ badge: string } | { number: string; pin: string });
+/** `POST log-off` */
+export type LogOff = Identified & { operator: string };
+/** `POST job` */
+export type JobChange = Identified & {
+  operator: string;
+  machine: string;
+  action: "start" | "pause" | "finish" | "switch";
+  work_order: string;
+};
+/** `POST pieces` */
+export type Pieces = Identified & {
+  operator: string;
+  machine: string;
+  good: number;
+  scrap: number;
+  rework: number;
+  /** Wanted when there is scrap or rework. */
+  reason: string | null;
+};
+/** `POST pieces/undo`: `id` is that of the entry. */
+export type Undo = Identified & { operator: string };
+/** `POST stop/reason`, `POST stop/note`, `POST stop/split` */
+export type StopReason = Identified & { operator: string; machine: string; stop: string; reason: string };
+export type StopNote = Identified & { operator: string; machine: string; stop: string; note: string };
+export type StopSplit = Identified & { operator: string; machine: string; stop: string; from: Moment };
+/** `POST shift-note` */
+export type ShiftNote = Identified & { operator: string; machine: string | null; note: string };
+/** `POST help`: calls for help at a machine, or takes the call back. */
+export type Help = Identified & { operator: string | null; machine: string; active: boolean };
+
+/** `POST scan`: what a scanner typed, as bytes in base 64. What it is decides the agent. */
+export type Scan = Identified & { raw: string; operator: string | null; machine: string | null };
+export type Scanned = Stored & {
+  meaning:
+    | { is: "operator"; number: string; name: string; change: "logged_on" | "logged_off" | "already_on" }
+    | {
+        is: "work_order";
+        work_order: string;
+        job: "started" | "switched" | "already_running" | "asks_for_machine" | "asks_for_operator";
+      }
+    | { is: "code"; text: string; problem: string | null };
+};
