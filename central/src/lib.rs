@@ -10,7 +10,7 @@
 //!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
 //! - [`events`]: what happened at a machine, across all of these
 //! - [`identity`]: the key that agents know central by
-//! - [`auth`]: who asks, and what they may
+//! - [`auth`], [`users`]: who asks, and what they may
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
 
 pub mod agents;
@@ -34,5 +34,6 @@ pub mod scans;
 pub mod serve;
 pub mod shifts;
 pub mod sync;
+pub mod users;
 pub mod web;
 pub mod work_orders;
