@@ -57,7 +57,7 @@ struct SetUp {
     #[schema(pattern = "^[a-z0-9][a-z0-9._@-]{0,63}$")]
     name: String,
     #[serde(default)]
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     display_name: String,
     #[schema(min_length = 10, max_length = 256)]
     password: String,

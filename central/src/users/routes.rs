@@ -66,7 +66,7 @@ struct CreateUser {
     #[schema(pattern = "^[a-z0-9][a-z0-9._@-]{0,63}$")]
     name: String,
     #[serde(default)]
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     display_name: String,
     #[schema(min_length = 10, max_length = 256)]
     password: String,
@@ -115,7 +115,7 @@ async fn one(access: Access, principal: Principal, Segments(id): Segments<i32>) 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeUser {
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     display_name: Option<String>,
     role: Option<Role>,
     /// All plants, also those to come. With `plants`, which is empty where this is true.
