@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use central::auth::{self, Access, Permission, Plants, Principal, Role, password};
 use central::database::Database;
+use central::live::Hub;
 use central::users::{self, Change, NewUser, UserError};
 use central::web::Reads;
 use http_body_util::BodyExt as _;
@@ -64,7 +65,8 @@ impl Site {
         let clock = ManualClock::at(UtcMicros(NOW_US));
         let access = support::access(&database, Arc::new(clock.clone()));
         let reads = Reads { pool: database.reader.clone(), clock: Arc::new(clock.clone()) };
-        let router = central::serve::router(reads, access.clone(), Arc::new(AtomicBool::new(true)), Vec::new());
+        let hub = Hub::new(reads.clock.clone(), 1);
+        let router = central::serve::router(reads, access.clone(), hub, Arc::new(AtomicBool::new(true)), Vec::new());
         Site { router, access, clock, database }
     }
 

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use central::database::Database;
+use central::live::Hub;
 use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
@@ -87,8 +88,9 @@ impl Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
         let access = support::access(&database, clock.clone());
         let token = format!("Bearer {}", support::token(&access).await);
+        let hub = Hub::new(clock.clone(), 1);
         let reads = Reads { pool: database.reader.clone(), clock };
-        let router = central::serve::router(reads, access, Arc::new(AtomicBool::new(true)), Vec::new());
+        let router = central::serve::router(reads, access, hub, Arc::new(AtomicBool::new(true)), Vec::new());
         Api { router, database, token }
     }
 
