@@ -424,7 +424,7 @@ async fn a_token_may_what_its_scopes_say_until_it_expires_or_is_revoked() {
     let admin = site.log_in("admin").await;
     let make = async |body: Value| site.page(Method::POST, "/tokens", &admin, body).await;
     for scope in Permission::ALL {
-        let name = scope.as_str().replace(':', "-").replace('_', "-");
+        let name = scope.as_str().replace([':', '_'], "-");
         let made = make(json!({ "name": name, "scopes": [scope], "all_plants": true })).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
         let secret = made.body["secret"].as_str().unwrap();
@@ -594,5 +594,136 @@ async fn what_was_changed_is_told_without_secrets_and_stays_told() {
         let error = sqlx::raw_sql(statement).execute(&site.database.pool).await.unwrap_err().to_string();
         assert!(error.contains("never changed or deleted"), "{statement}: {error}");
     }
+    site.database.close().await;
+}
+
+/// The command line and the web port of the built program.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_let_people_and_programs_in() {
+    let database = support::database().await;
+    let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&database.pool).await.unwrap();
+    sqlx::raw_sql(ROWS).execute(&database.pool).await.unwrap();
+    let program = support::Program::new(false);
+    let run = |arguments: &[&str], input: &str| {
+        use std::io::Write as _;
+        let mut command = program.command(arguments);
+        command.env("CENTRAL_DATABASE_URL", support::url(&name)).stdin(std::process::Stdio::piped());
+        let mut child =
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        // A command that does not read its input may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr), output.status.success())
+    };
+    let told = |arguments: &[&str], input: &str| {
+        let (stdout, stderr, success) = run(arguments, input);
+        assert!(success, "{arguments:?}: {stderr}");
+        stdout
+    };
+    let refused = |arguments: &[&str], input: &str| {
+        let (stdout, stderr, success) = run(arguments, input);
+        assert!(!success, "{arguments:?}: {stdout}");
+        stderr
+    };
+    assert!(told(&["user", "setup-code"], "").contains("Makes the first administrator"));
+    let made = told(&["user", "add", "boss", "--role", "administrator", "--generate", "--json"], "");
+    let made: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(made["password"].as_str().unwrap().len(), 23);
+    assert!(refused(&["user", "setup-code"], "").contains("there are users already"));
+    let add = ["user", "add", "anna", "--role", "shift_lead", "--password-stdin", "--plant"];
+    assert!(refused(&[&add[..], &["nort"]].concat(), PASSWORD).contains("no plant nort; did you mean north?"));
+    assert!(refused(&[&add[..], &["north"]].concat(), "short\n").contains("at least 10 characters"));
+    assert!(refused(&add[..5], "").contains("no terminal"));
+    told(&[&add[..], &["north"]].concat(), &format!("{PASSWORD}\n"));
+    assert!(refused(&[&add[..], &["north"]].concat(), PASSWORD).contains("another user has that name"));
+    let list = told(&["user", "list"], "");
+    assert!(list.lines().any(|line| line.starts_with("anna  shift_lead     enabled  north")), "{list}");
+    assert!(refused(&["user", "disable", "boss"], "").contains("last enabled administrator"));
+    assert!(refused(&["user", "disable", "ana"], "").contains("did you mean anna?"));
+    assert_eq!(told(&["user", "disable", "anna"], ""), "anna is disabled.\n");
+    assert_eq!(told(&["user", "enable", "anna"], ""), "anna is enabled.\n");
+    let changed = told(&["user", "password", "anna", "--generate"], "");
+    assert!(changed.contains("their sessions have ended") && changed.contains("Password: "), "{changed}");
+
+    assert!(refused(&["token", "add", "erp", "--scope", "write"], "").contains("expected one of read, stops:write"));
+    let made = told(&["token", "add", "erp", "--scope", "read", "--plant", "north", "--expires", "365d", "--json"], "");
+    let made: Value = serde_json::from_str(&made).unwrap();
+    assert!(made["secret"].as_str().unwrap().starts_with("central_") && made["expires_at"].is_string(), "{made}");
+    assert!(told(&["token", "list"], "").contains("read    north   never"));
+    assert_eq!(told(&["token", "revoke", "erp"], ""), "The token erp is revoked.\n");
+    let list: Value = serde_json::from_str(&told(&["token", "list", "--json"], "")).unwrap();
+    assert!(list[0]["revoked_at"].is_string());
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_web_port_speaks_tls_and_takes_a_renewed_certificate() {
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let folder = support::shared_folder();
+    let (certificate_file, key_file) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let key = process::key::KeyAndCertificate::read_or_make(&key_file, "central").unwrap();
+    let write = |certificate: &CertificateDer<'_>| {
+        let text = data_encoding::BASE64.encode(certificate);
+        let text = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        std::fs::write(&certificate_file, text).unwrap();
+    };
+    write(&key.certificate);
+    let certificates = central::web::tls::Certificates::read(&certificate_file, &key_file).unwrap();
+
+    let site = Site::start().await;
+    let outside = auth::access::Outside { secure: true, origin: None };
+    let pool = site.database.pool.clone();
+    let access = Access::new(pool.clone(), pool.clone(), Arc::new(site.clock.clone()), outside);
+    let reads = Reads { pool, clock: Arc::new(site.clock.clone()) };
+    let hub = Hub::new(reads.clock.clone(), 1);
+    let router = central::serve::router(reads, access, hub, Arc::new(AtomicBool::new(true)), Vec::new());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let settings = central::web::server::Settings { connections_max: 16, tls: Some(certificates.clone()) };
+    let served = tokio::spawn(central::web::server::serve(listener, settings, router, stop.clone()));
+    let (reload, asked) = tokio::sync::watch::channel(0_u64);
+    let followed = tokio::spawn(certificates.follow(asked, stop.clone()));
+
+    // What is answered to a client that trusts this certificate.
+    let ask = async |trusted: &CertificateDer<'static>| -> std::io::Result<String> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(trusted.clone()).unwrap();
+        let client = rustls::ClientConfig::builder_with_provider(process::key::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = tokio::net::TcpStream::connect(address).await?;
+        let name = ServerName::try_from("central").unwrap();
+        let mut stream = tokio_rustls::TlsConnector::from(Arc::new(client)).connect(name, stream).await?;
+        stream.write_all(b"GET /api/v1/setup HTTP/1.1\r\nHost: central\r\nConnection: close\r\n\r\n").await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        Ok(text)
+    };
+    let text = ask(&key.certificate).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("strict-transport-security: max-age="), "{text}");
+
+    // Files that do not fit leave what is in use; a key of its own does not.
+    let other_file = folder.path().join("other.pem");
+    let other = process::key::KeyAndCertificate::read_or_make(&other_file, "central").unwrap();
+    write(&other.certificate);
+    reload.send(1).unwrap();
+    assert!(ask(&key.certificate).await.is_ok());
+    std::fs::copy(&other_file, &key_file).unwrap();
+    reload.send(2).unwrap();
+    let deadline = std::time::Instant::now() + support::DEADLINE;
+    while ask(&other.certificate).await.is_err() {
+        assert!(std::time::Instant::now() < deadline, "the new certificate is not used");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(ask(&key.certificate).await.is_err());
+    stop.cancel();
+    served.await.unwrap().unwrap();
+    followed.await.unwrap().unwrap();
     site.database.close().await;
 }

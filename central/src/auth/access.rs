@@ -208,8 +208,14 @@ impl Access {
         }
     }
 
+    /// Whether browsers reach the web port over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.0.outside.secure
+    }
+
     fn cookie_name(&self) -> &'static str {
-        if self.0.outside.secure { "__Host-central" } else { "central" }
+        if self.is_secure() { "__Host-central" } else { "central" }
     }
 
     /// The secret of the session's cookie, if there is one.
@@ -230,7 +236,7 @@ impl Access {
     }
 
     fn set_cookie(&self, value: &str, max_age_s: i64) -> HeaderValue {
-        let secure = if self.0.outside.secure { "; Secure" } else { "" };
+        let secure = if self.is_secure() { "; Secure" } else { "" };
         let name = self.cookie_name();
         let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}");
         HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
