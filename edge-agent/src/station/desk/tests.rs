@@ -460,6 +460,26 @@ fn pieces_are_counted_anew_when_a_shift_begins() {
     assert_eq!((period.of, period.base[0], period.counted_since), (Of::Shift, 1_010, START.plus_us(60_000_000)));
 }
 
+#[test]
+fn a_calendar_that_comes_late_loses_no_piece_that_was_counted() {
+    let mut bench = Bench::new();
+    bench.made(10);
+    bench.master_data.time_zone = "Asia/Tokyo".to_owned();
+    bench.tick();
+    let period = bench.desk.machines["press"].period.unwrap();
+    assert_eq!((period.base[0], period.counted_since), (1_000, START));
+    bench.wait_s(600);
+    let shift = protocol::master_data::Shift {
+        name: "early".to_owned(),
+        starts_at: START.plus_us(60_000_000),
+        ends_at: START.plus_us(8 * 3_600_000_000),
+    };
+    bench.master_data.shifts.push(shift);
+    bench.tick();
+    let period = bench.desk.machines["press"].period.unwrap();
+    assert_eq!((period.of, period.base[0]), (Of::Shift, 1_010));
+}
+
 /// What somebody does, with a small choice of ids so that the same one comes again.
 #[derive(Debug, Clone)]
 enum Step {
