@@ -19,7 +19,8 @@ use crate::cluster::stock;
 async fn scrape(central: &Central) -> String {
     let reads = Reads { pool: central.pool.clone(), clock: central.clock() };
     let ready = Arc::new(AtomicBool::new(true));
-    let router = central::serve::router(reads, ready, vec![central.metrics.clone()]);
+    let hub = central::live::Hub::new(central.clock(), 1);
+    let router = central::serve::router(reads, hub, ready, vec![central.metrics.clone()]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stopping = CancellationToken::new();
