@@ -2,9 +2,10 @@
 //!
 //! A look is one short read-only transaction with one snapshot: how far every agent's log is committed, how machines
 //! stand, and, for those whose agent's mark moved since the look before, what is derived from their facts. Sync moves the
-//! mark in the transaction that writes the facts, so that nothing is missed, however late it is. What moves no mark
-//! (a quarantined event that was released, a stop that ages out of the last 24 hours) shows when everything is read anew,
-//! every [`ANEW_EVERY`], and after a look that failed.
+//! mark in the transaction that writes the facts, so that nothing is missed, however late it is; what people say of stops
+//! at central moves no mark and is compared for the last minutes. What neither shows (a quarantined event that was
+//! released, a stop that ages out of the last 24 hours) shows when everything is read anew, every [`ANEW_EVERY`], and
+//! after a look that failed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,8 @@ const AGENTS_EVERY: Duration = Duration::from_secs(5);
 /// What a job's figures start from is read for so many machines in one look, and again after so long.
 const JOB_BASES_A_LOOK: usize = 10;
 const JOB_BASE_KEPT: TimeDelta = TimeDelta::minutes(15);
+/// How far back what people said of stops is compared: more than centrals' clocks differ.
+const SAID_AT_CENTRAL: TimeDelta = TimeDelta::minutes(5);
 const STOPS_OF: TimeDelta = TimeDelta::hours(24);
 const SHIFT_AT_MOST: TimeDelta = TimeDelta::hours(24);
 
@@ -96,6 +99,7 @@ struct Refresher {
     days: Days,
     heads: HashMap<i32, Head>,
     revisions: BTreeMap<i32, i64>,
+    said: HashMap<i32, (i64, DateTime<Utc>)>,
     read_anew_at: Option<Instant>,
     /// Master data changed since.
     outdated: bool,
@@ -115,6 +119,7 @@ impl Refresher {
             days: Days::new(),
             heads: HashMap::new(),
             revisions: BTreeMap::new(),
+            said: HashMap::new(),
             read_anew_at: None,
             outdated: false,
             last_look: Instant::now() - POLL,
@@ -185,6 +190,8 @@ impl Refresher {
         let since = if anew { Vec::new() } else { self.moved(&heads) };
         let mut touched =
             if since.is_empty() { Touched::default() } else { store::touched(&mut transaction, &since).await? };
+        let said = store::said_at_central(&mut transaction, now - SAID_AT_CENTRAL).await?;
+        touched.stops.extend(said.iter().filter(|(at, what)| self.said.get(at) != Some(what)).map(|(at, _)| *at));
         self.pending.stops |= !touched.stops.is_empty();
         touched.stops.extend(&stale);
         touched.jobs.extend(&stale);
@@ -202,6 +209,7 @@ impl Refresher {
         self.read_operators(&mut transaction, &touched.shifts, now).await?;
         transaction.commit().await?;
         self.pending.agents |= heads.iter().any(|head| self.heads.get(&head.agent_id) != Some(head));
+        self.said = said;
         self.heads = heads.into_iter().map(|head| (head.agent_id, head)).collect();
         if anew {
             self.pending.master_data |= revisions != self.revisions;

@@ -115,6 +115,20 @@ pub async fn touched(connection: &mut PgConnection, since: &[Head]) -> sqlx::Res
     Ok(touched)
 }
 
+/// How much was said at central of each machine's stops, and when last.
+pub async fn said_at_central(
+    connection: &mut PgConnection,
+    since: DateTime<Utc>,
+) -> sqlx::Result<HashMap<i32, (i64, DateTime<Utc>)>> {
+    let rows: Vec<(i32, i64, DateTime<Utc>)> = sqlx::query_as(
+        "SELECT machine_id, count(*), max(at) FROM downtime_entries WHERE seq IS NULL AND at >= $1 GROUP BY machine_id",
+    )
+    .bind(since)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|(machine, count, last)| (machine, (count, last))).collect())
+}
+
 /// Whose pieces are asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
@@ -179,7 +193,7 @@ pub async fn open_stops(connection: &mut PgConnection, machines: &[i32]) -> sqlx
          FROM open_stops o LEFT JOIN LATERAL (
              SELECT e.reason FROM downtime_entries e
              WHERE e.machine_id = o.machine_id AND e.agent_id = o.agent_id AND e.stop = o.stop AND e.change = 'reason'
-             ORDER BY e.epoch DESC, e.seq DESC LIMIT 1) r ON true
+             ORDER BY e.at DESC, e.seq DESC LIMIT 1) r ON true
          WHERE o.machine_id = ANY ($1) ORDER BY o.machine_id, o.began_at DESC, o.stop DESC",
     )
     .bind(machines)
