@@ -53,9 +53,9 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     Ok(supervisor)
 }
 
-/// On two connections of its own: neither ingest nor a slow page holds up the board.
+/// On three connections of its own: neither ingest nor a slow page holds up the board.
 fn follow_changes(database: &Database, lifecycle: &Lifecycle, hub: &Arc<Hub>) {
-    let pool = database.apart(2);
+    let pool = database.apart(3);
     lifecycle.spawn("listening to changes", live::listen::run(hub.clone(), pool.clone(), lifecycle.stopping()));
     lifecycle.spawn("live board", live::refresh::run(hub.clone(), pool, lifecycle.stopping()));
 }

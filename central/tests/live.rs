@@ -53,7 +53,7 @@ impl Central {
         let router = central::serve::router(reads, hub.clone(), Arc::new(AtomicBool::new(true)), Vec::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let web = listener.local_addr().unwrap();
-        let pool = database.apart(2);
+        let pool = database.apart(3);
         let (listen, look, serve) = (
             live::listen::run(hub.clone(), pool.clone(), stopping.clone()),
             live::refresh::run(hub.clone(), pool, stopping.clone()),

@@ -257,43 +257,57 @@ pub async fn orders(
     Ok(rows.into_iter().map(|order| ((order.plant_id, order.code.clone()), order)).collect())
 }
 
-/// Good pieces of a machine from the beginning of a plant's day up to `until`.
-pub async fn good_before(
-    connection: &mut PgConnection,
-    machine: i32,
-    (day, begins): (NaiveDate, DateTime<Utc>),
-    until: DateTime<Utc>,
-) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "SELECT coalesce(sum(delta), 0)::bigint FROM production_logs
-         WHERE machine_id = $1 AND plant_day = $2 AND at >= $3 AND at < $4 AND quality = 'good'",
-    )
-    .bind(machine)
-    .bind(day)
-    .bind(begins)
-    .bind(until)
-    .fetch_one(connection)
-    .await
+/// What is asked about a machine's running order. Many facts are read for it: for many machines at once, apart from looks.
+#[derive(Debug, Clone)]
+pub struct BaseWanted {
+    pub machine_id: i32,
+    pub first_start: DateTime<Utc>,
+    /// How it stood, and since when, when this was asked.
+    pub was_running: bool,
+    pub until: DateTime<Utc>,
 }
 
-/// How many microseconds a machine ran in `[from, to)`. What it did at `from` is looked for a day back.
-pub async fn running_us(
+/// Good pieces of each machine from the beginning of a plant's day up to its order's first start on it.
+pub async fn good_before(
     connection: &mut PgConnection,
-    machine: i32,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "SELECT coalesce(sum(extract(epoch FROM least(ends, $3) - greatest(at, $2)) * 1000000), 0)::bigint
-         FROM (SELECT at, state, lead(at, 1, $3) OVER (ORDER BY at, epoch, seq) AS ends FROM machine_states
-               WHERE machine_id = $1 AND at >= $2 - interval '1 day' AND at < $3) s
-         WHERE state = 'running' AND ends > $2",
+    wanted: &[BaseWanted],
+    (day, begins): (NaiveDate, DateTime<Utc>),
+) -> sqlx::Result<HashMap<i32, i64>> {
+    let rows: Vec<(i32, i64)> = sqlx::query_as(
+        "SELECT w.machine_id, sum(p.delta)::bigint FROM unnest($1::int[], $2::timestamptz[]) w(machine_id, first_start)
+         JOIN production_logs p ON p.machine_id = w.machine_id AND p.at < w.first_start
+         WHERE p.plant_day = $3 AND p.at >= $4 AND p.at < $5 AND p.quality = 'good' GROUP BY w.machine_id",
     )
-    .bind(machine)
-    .bind(from)
-    .bind(to)
-    .fetch_one(connection)
-    .await
+    .bind(wanted.iter().map(|it| it.machine_id).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.first_start).collect::<Vec<_>>())
+    .bind(day)
+    .bind(begins)
+    .bind(wanted.iter().map(|it| it.first_start).max())
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// How many microseconds each machine ran from its order's first start on. What it did then is looked for a day back.
+pub async fn running_us(connection: &mut PgConnection, wanted: &[BaseWanted]) -> sqlx::Result<HashMap<i32, i64>> {
+    let rows: Vec<(i32, i64)> = sqlx::query_as(
+        "SELECT machine_id, sum(extract(epoch FROM least(ends, until) - greatest(at, first_start)) * 1000000)::bigint
+         FROM (SELECT w.machine_id, w.first_start, w.until, s.at, s.state,
+                      lead(s.at, 1, w.until) OVER (PARTITION BY w.machine_id ORDER BY s.at, s.epoch, s.seq) AS ends
+               FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) w(machine_id, first_start, until)
+               JOIN machine_states s ON s.machine_id = w.machine_id AND s.at < w.until
+                    AND s.at >= w.first_start - interval '1 day'
+               WHERE s.at >= $4 - interval '1 day' AND s.at < $5) s
+         WHERE state = 'running' AND ends > first_start GROUP BY machine_id",
+    )
+    .bind(wanted.iter().map(|it| it.machine_id).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.first_start).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.until).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.first_start).min())
+    .bind(wanted.iter().map(|it| it.until).max())
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Somebody who is logged on: at a machine, or at the station of an agent.
