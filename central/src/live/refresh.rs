@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{HEARTBEAT_EVERY, Hub, Topics};
 use crate::machines::board::jobs::{self, Running};
 use crate::machines::board::picture::{Days, Job, JobBase, Picture};
-use crate::machines::board::store::{self, BaseWanted, Head, Touched, Wanted};
+use crate::machines::board::store::{self, BaseWanted, EVENTS_FOLLOWED_MAX, Head, Touched, Wanted};
 
 /// It is looked at least so often, whatever is notified or not.
 pub const POLL: Duration = Duration::from_secs(2);
@@ -192,9 +192,12 @@ impl Refresher {
         if anew || self.outdated {
             self.picture.places(store::places(&mut transaction).await?, &mut self.days);
         }
-        let unread =
-            if anew { self.picture.machines.keys().copied().collect() } else { self.picture.unread(now - AGAIN_EVERY) };
-        let since = if anew { Vec::new() } else { self.moved(&heads) };
+        let (since, far) = if anew { Default::default() } else { self.moved(&heads) };
+        let unread = if anew {
+            self.picture.machines.keys().copied().collect()
+        } else {
+            [self.picture.unread(now - AGAIN_EVERY), self.picture.machines_of(&far)].concat()
+        };
         let mut touched =
             if since.is_empty() { Touched::default() } else { store::touched(&mut transaction, &since).await? };
         let said = store::said_at_central(&mut transaction, now - SAID_AT_CENTRAL).await?;
@@ -232,15 +235,19 @@ impl Refresher {
         Ok(anew)
     }
 
-    /// The marks from which agents moved on.
-    fn moved(&self, heads: &[Head]) -> Vec<Head> {
-        let from = |head: &Head| match self.heads.get(&head.agent_id) {
-            Some(before) if before.epoch == head.epoch && before.mark == head.mark => None,
-            Some(before) if before.epoch == head.epoch && before.mark < head.mark => Some(before.clone()),
-            // A new log, or an agent that was never seen.
-            _ => Some(Head { mark: 0, ..head.clone() }),
-        };
-        heads.iter().filter_map(from).collect()
+    /// The marks from which agents moved on, and the agents that went too far to be followed.
+    fn moved(&self, heads: &[Head]) -> (Vec<Head>, Vec<i32>) {
+        let (mut since, mut far) = (Vec::new(), Vec::new());
+        for head in heads {
+            // None for an agent that was never seen, or went on in a new log.
+            let before = self.heads.get(&head.agent_id).filter(|before| before.epoch == head.epoch);
+            match before.map(|before| (before, head.mark - before.mark)) {
+                Some((_, 0)) => {}
+                Some((before, 1..=EVENTS_FOLLOWED_MAX)) => since.push(before.clone()),
+                _ => far.push(head.agent_id),
+            }
+        }
+        (since, far)
     }
 
     async fn read_stops(

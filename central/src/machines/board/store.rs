@@ -14,6 +14,9 @@ use super::picture::{Counts, Live, Place};
 /// Entries of a machine's job log that are looked at: more than a person makes in weeks.
 const JOB_ENTRIES_MAX: i64 = 200;
 
+/// An agent that moved on by more events than this is read anew rather than followed.
+pub const EVENTS_FOLLOWED_MAX: i64 = 10_000;
+
 /// How far an agent's log is committed, and when the agent was last heard of.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Head {
@@ -85,23 +88,27 @@ pub struct Touched {
     pub shifts: Vec<i32>,
 }
 
+/// At most [`EVENTS_FOLLOWED_MAX`] events each are looked through.
 pub async fn touched(connection: &mut PgConnection, since: &[Head]) -> sqlx::Result<Touched> {
     let rows: Vec<(String, i32)> = sqlx::query_as(
-        "WITH since AS MATERIALIZED (SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[]) t(agent_id, epoch, mark))
-         SELECT DISTINCT 'stop', e.machine_id FROM since s CROSS JOIN LATERAL (
-             SELECT machine_id FROM downtime_entries
-             WHERE agent_id = s.agent_id AND epoch = s.epoch AND seq > s.mark) e
+        // With a limit the planner walks the index from the mark on, whatever it believes of `>`.
+        "SELECT DISTINCT 'stop', e.machine_id FROM unnest($1::int[], $2::int[], $3::bigint[]) s(agent_id, epoch, mark),
+         LATERAL (SELECT machine_id FROM downtime_entries d
+                  WHERE d.agent_id = s.agent_id AND d.epoch = s.epoch AND d.seq > s.mark ORDER BY d.seq LIMIT $4) e
          UNION ALL
-         SELECT DISTINCT 'job', e.machine_id FROM since s CROSS JOIN LATERAL (
-             SELECT machine_id FROM job_log
-             WHERE agent_id = s.agent_id AND epoch = s.epoch AND seq > s.mark AND machine_id IS NOT NULL) e
+         SELECT DISTINCT 'job', e.machine_id FROM unnest($1::int[], $2::int[], $3::bigint[]) s(agent_id, epoch, mark),
+         LATERAL (SELECT machine_id FROM job_log j
+                  WHERE j.agent_id = s.agent_id AND j.epoch = s.epoch AND j.seq > s.mark ORDER BY j.seq LIMIT $4) e
+         WHERE e.machine_id IS NOT NULL
          UNION ALL
-         SELECT DISTINCT 'shift', s.agent_id FROM since s WHERE EXISTS (
-             SELECT FROM shift_log WHERE agent_id = s.agent_id AND epoch = s.epoch AND seq > s.mark)",
+         SELECT 'shift', s.agent_id FROM unnest($1::int[], $2::int[], $3::bigint[]) s(agent_id, epoch, mark),
+         LATERAL (SELECT FROM shift_log l
+                  WHERE l.agent_id = s.agent_id AND l.epoch = s.epoch AND l.seq > s.mark ORDER BY l.seq LIMIT 1) e",
     )
     .bind(since.iter().map(|head| head.agent_id).collect::<Vec<_>>())
     .bind(since.iter().map(|head| head.epoch).collect::<Vec<_>>())
     .bind(since.iter().map(|head| head.mark).collect::<Vec<_>>())
+    .bind(EVENTS_FOLLOWED_MAX)
     .fetch_all(connection)
     .await?;
     let mut touched = Touched::default();
