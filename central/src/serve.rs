@@ -87,9 +87,9 @@ fn web_settings(configuration: &Configuration, lifecycle: &Lifecycle) -> anyhow:
     Ok(web::server::Settings { connections_max: web.connections_max, tls })
 }
 
-/// On two connections of its own: neither ingest nor a slow page holds up the board.
+/// On three connections of its own: neither ingest nor a slow page holds up the board.
 fn follow_changes(database: &Database, lifecycle: &Lifecycle, hub: &Arc<Hub>) {
-    let pool = database.apart(2);
+    let pool = database.apart(3);
     lifecycle.spawn("listening to changes", live::listen::run(hub.clone(), pool.clone(), lifecycle.stopping()));
     lifecycle.spawn("live board", live::refresh::run(hub.clone(), pool, lifecycle.stopping()));
 }
