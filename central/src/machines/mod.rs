@@ -3,3 +3,5 @@
 pub mod overview;
 pub mod routes;
 pub mod store;
+pub mod subject;
+pub mod timeline;
