@@ -93,7 +93,7 @@ fn api(reads: &Reads) -> OpenApiRouter {
         .merge(machines::routes::router(reads.clone()))
         .merge(machines::timeline::routes::router(reads.clone()))
         .merge(production::routes::router(reads.clone()))
-        .merge(work_orders::routes::router(reads.clone()))
+        .merge(work_orders::jobs::routes::router(reads.clone()))
         .merge(downtime::routes::router(reads.clone()))
         .merge(scans::routes::router(reads.clone()))
         .merge(shifts::routes::router(reads.clone()))

@@ -1,5 +1,4 @@
 //! Work orders, and the work on them.
 
 pub mod jobs;
-pub mod routes;
 pub mod store;

@@ -4,6 +4,7 @@
 //! the begin of the next one. Pieces that a machine counted belong to the stint they fell into; pieces that a person
 //! reported belong to the order that the report names, at its latest stint before the report.
 
+pub mod routes;
 pub mod store;
 
 use chrono::{DateTime, Utc};

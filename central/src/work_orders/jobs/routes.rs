@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::jobs::{Reported, Stint, add_reported, store};
+use super::{Reported, Stint, add_reported, store};
 use crate::auth::Principal;
 use crate::machines::overview::Pieces;
 use crate::machines::subject;
