@@ -15,9 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
 use crate::live::{self, Hub};
-use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
+use crate::web::{Reads, Writes};
 use crate::{agents, downtime, events, identity, machines, production, scans, shifts, sync, web, work_orders};
 
 /// Runs until the process is asked to stop.
@@ -46,7 +46,8 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let hub = Hub::new(clock.clone(), rand::random());
     follow_changes(database, &lifecycle, &hub);
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(reads, hub, agents_port, vec![sync]);
+    let writes = Writes { reads, pool: database.pool.clone() };
+    let router = router(writes, hub, agents_port, vec![sync]);
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
@@ -88,24 +89,32 @@ async fn listen_to_agents(
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.
-pub fn router(reads: Reads, hub: Arc<Hub>, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
+pub fn router(
+    writes: Writes,
+    hub: Arc<Hub>,
+    agents_port: Arc<AtomicBool>,
+    mut sources: Vec<Arc<dyn Exposes>>,
+) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
     sources.push(hub.clone());
-    let (api, _) = web::openapi::served(api(&reads, &hub));
+    let (api, _) = web::openapi::served(api(&writes, &hub));
+    let reads = writes.reads;
     let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
     web::router(api, own, requests)
 }
 
 /// Every route under `/api/v1`.
-fn api(reads: &Reads, hub: &Arc<Hub>) -> OpenApiRouter {
+fn api(writes: &Writes, hub: &Arc<Hub>) -> OpenApiRouter {
+    let reads = &writes.reads;
     web::openapi::described()
         .merge(machines::routes::router(reads.clone()))
         .merge(machines::timeline::routes::router(reads.clone()))
         .merge(production::routes::router(reads.clone()))
         .merge(work_orders::jobs::routes::router(reads.clone()))
         .merge(downtime::routes::router(reads.clone()))
+        .merge(downtime::correction::routes::router(writes.clone()))
         .merge(scans::routes::router(reads.clone()))
         .merge(shifts::routes::router(reads.clone()))
         .merge(events::routes::router(reads.clone()))
@@ -123,9 +132,9 @@ mod tests {
     #[tokio::test]
     async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
         let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
-        let reads = Reads { pool, clock: Arc::new(SystemClock::new(0)) };
+        let reads = Reads { pool: pool.clone(), clock: Arc::new(SystemClock::new(0)) };
         let hub = Hub::new(reads.clock.clone(), 0);
-        let document = web::openapi::served(api(&reads, &hub)).1.to_pretty_json().unwrap() + "\n";
+        let document = web::openapi::served(api(&Writes { reads, pool }, &hub)).1.to_pretty_json().unwrap() + "\n";
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(file, &document).unwrap();

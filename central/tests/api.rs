@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use central::database::Database;
 use central::live::Hub;
-use central::web::Reads;
+use central::web::{Reads, Writes};
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;
@@ -87,7 +87,8 @@ impl Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
         let hub = Hub::new(clock.clone(), 1);
         let reads = Reads { pool: database.reader.clone(), clock };
-        Api { router: central::serve::router(reads, hub, Arc::new(AtomicBool::new(true)), Vec::new()), database }
+        let writes = Writes { reads, pool: database.pool.clone() };
+        Api { router: central::serve::router(writes, hub, Arc::new(AtomicBool::new(true)), Vec::new()), database }
     }
 
     async fn ask(&self, method: &str, path: &str) -> (StatusCode, String, String) {
@@ -259,7 +260,6 @@ async fn nonsense_is_answered_with_what_was_expected() {
         assert!(detail.contains(expected), "{path}: {detail}");
     }
     for path in [
-        "/",
         "/api",
         "/api/v1/nothing",
         "/api/v1/machines/999",

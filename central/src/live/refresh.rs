@@ -39,6 +39,8 @@ const AGENTS_EVERY: Duration = Duration::from_secs(5);
 const JOB_BASES_A_LOOK: usize = 10;
 const JOB_BASE_KEPT: TimeDelta = TimeDelta::minutes(15);
 const STOPS_OF: TimeDelta = TimeDelta::hours(24);
+/// What was said of stops at central since then is read again when there is news of stops; centrals' clocks may differ.
+const CORRECTED_SINCE: TimeDelta = TimeDelta::minutes(10);
 const SHIFT_AT_MOST: TimeDelta = TimeDelta::hours(24);
 
 /// What the listener says to the one who looks.
@@ -101,6 +103,8 @@ struct Refresher {
     outdated: bool,
     last_look: Instant,
     failing: bool,
+    /// Something was said of stops that moves no mark.
+    corrected: bool,
     pending: Topics,
     told_at: Option<Instant>,
     told_agents_at: Option<Instant>,
@@ -119,6 +123,7 @@ impl Refresher {
             outdated: false,
             last_look: Instant::now() - POLL,
             failing: false,
+            corrected: false,
             pending: Topics::default(),
             told_at: None,
             told_agents_at: None,
@@ -131,6 +136,7 @@ impl Refresher {
         let told = self.hub.signal.take_topics();
         self.pending = self.pending.and(told);
         self.outdated |= told.master_data;
+        self.corrected |= told.stops;
         if self.hub.signal.anew.swap(false, Ordering::Relaxed) {
             self.read_anew_at = None;
         }
@@ -183,6 +189,9 @@ impl Refresher {
         for seen in self.picture.machines.values_mut() {
             seen.stands(live.remove(&seen.place.id));
         }
+        if self.corrected && !anew {
+            moved.0.stops.extend(store::corrected(&mut transaction, now - CORRECTED_SINCE).await?);
+        }
         self.read_stops(&mut transaction, &moved.0.stops, now).await?;
         self.read_jobs(&mut transaction, &moved.0.jobs).await?;
         moved.1.extend(&moved.0.jobs);
@@ -190,6 +199,7 @@ impl Refresher {
         self.read_counts(&mut transaction, moved.1).await?;
         self.read_operators(&mut transaction, &moved.0.shifts, now).await?;
         transaction.commit().await?;
+        self.corrected = false;
         self.pending.stops |= !anew && !moved.0.stops.is_empty();
         self.pending.agents |= heads.iter().any(|head| self.heads.get(&head.agent_id) != Some(head));
         self.heads = heads.into_iter().map(|head| (head.agent_id, head)).collect();

@@ -115,6 +115,12 @@ pub async fn touched(connection: &mut PgConnection, since: &[Head]) -> sqlx::Res
     Ok(touched)
 }
 
+/// Machines of whose stops something was said at central since then: that is in no agent's log.
+pub async fn corrected(connection: &mut PgConnection, since: DateTime<Utc>) -> sqlx::Result<Vec<i32>> {
+    let query = "SELECT DISTINCT machine_id FROM downtime_entries WHERE entry IS NOT NULL AND at > $1";
+    sqlx::query_scalar(query).bind(since).fetch_all(connection).await
+}
+
 /// Whose pieces are asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
@@ -179,7 +185,7 @@ pub async fn open_stops(connection: &mut PgConnection, machines: &[i32]) -> sqlx
          FROM open_stops o LEFT JOIN LATERAL (
              SELECT e.reason FROM downtime_entries e
              WHERE e.machine_id = o.machine_id AND e.agent_id = o.agent_id AND e.stop = o.stop AND e.change = 'reason'
-             ORDER BY e.epoch DESC, e.seq DESC LIMIT 1) r ON true
+             ORDER BY e.at DESC, (e.seq IS NULL) DESC, e.epoch DESC, e.seq DESC LIMIT 1) r ON true
          WHERE o.machine_id = ANY ($1) ORDER BY o.machine_id, o.began_at DESC, o.stop DESC",
     )
     .bind(machines)
