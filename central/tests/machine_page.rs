@@ -10,10 +10,11 @@ use std::sync::atomic::AtomicBool;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use central::auth::{Plants, Principal, Role};
+use central::auth::tokens::{self, NewToken};
+use central::auth::{Access, Permission, Plants, Principal};
 use central::database::Database;
 use central::live::Hub;
-use central::web::{Reads, Writes};
+use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;
@@ -92,7 +93,8 @@ struct Api {
     database: Database,
     press: i64,
     filler: i64,
-    principal: Principal,
+    access: Access,
+    token: String,
 }
 
 impl Api {
@@ -100,16 +102,26 @@ impl Api {
         let database = support::database().await;
         sqlx::raw_sql(ROWS).execute(&database.pool).await.unwrap();
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
+        let access = support::access(&database, clock.clone());
         let reads = Reads { pool: database.reader.clone(), clock };
         let hub = Hub::new(reads.clock.clone(), 0);
-        let writes = Writes { reads, pool: database.pool.clone() };
-        let router = central::serve::router(writes, hub, Arc::new(AtomicBool::new(true)), Vec::new());
+        let router = central::serve::router(reads, access.clone(), hub, Arc::new(AtomicBool::new(true)), Vec::new());
         let id = async |name: &str| -> i64 {
             let sql = "SELECT id::bigint FROM machines WHERE name = $1 AND plant_id = 1";
             sqlx::query_scalar(sql).bind(name).fetch_one(&database.pool).await.unwrap()
         };
         let (press, filler) = (id("press").await, id("filler").await);
-        Api { router, database, press, filler, principal: somebody(Role::ShiftLead, Plants::All) }
+        let mut api = Api { router, database, press, filler, access, token: String::new() };
+        api.become_somebody("lead", &[Permission::Read, Permission::ExplainStops], Plants::All).await;
+        api
+    }
+
+    /// Asks with a token of that name from now on.
+    async fn become_somebody(&mut self, name: &str, scopes: &[Permission], plants: Plants) {
+        let token = NewToken { name: name.to_owned(), scopes: scopes.to_vec(), plants, expires_at: None };
+        let by = Principal::command("test");
+        let made = tokens::store::create(self.access.pool(), self.access.now(), &by.actor(), &token).await.unwrap();
+        self.token = format!("Bearer {}", made.1.text());
     }
 
     async fn ask(&self, path: &str) -> (StatusCode, Value) {
@@ -136,7 +148,7 @@ impl Api {
     }
 
     async fn answer(&self, mut request: Request<Body>) -> (StatusCode, Value) {
-        request.extensions_mut().insert(self.principal.clone());
+        request.headers_mut().insert(header::AUTHORIZATION, self.token.parse().unwrap());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -152,10 +164,6 @@ impl Api {
     async fn of_press(&self, path: &str) -> Value {
         self.get(&format!("/machines/{}/{path}", self.press)).await
     }
-}
-
-fn somebody(role: Role, plants: Plants) -> Principal {
-    Principal { name: "lead".into(), role, plants }
 }
 
 /// Some members of every item.
@@ -337,7 +345,7 @@ async fn a_page_of_no_machine_or_of_another_plants_machine_is_not_there() {
         assert_eq!(api.ask(&format!("/machines/1/{page}?from=x")).await.0, StatusCode::BAD_REQUEST, "{page}");
         assert_eq!(api.ask(&format!("/machines/1/{page}?colour=red")).await.0, StatusCode::BAD_REQUEST, "{page}");
     }
-    api.principal = somebody(Role::Administrator, Plants::Only(vec![2].into()));
+    api.become_somebody("south", &[Permission::Read, Permission::ExplainStops], Plants::Only(vec![2].into())).await;
     for page in ["timeline", "production", "stops", "jobs", "scans", "shift-log", "piece-entries"] {
         assert_eq!(api.ask(&format!("/machines/{}/{page}", api.press)).await.0, StatusCode::NOT_FOUND, "{page}");
     }
@@ -386,6 +394,14 @@ async fn a_reason_is_corrected_by_another_row_that_says_who_and_why() {
         .await
         .unwrap();
     assert_eq!(rows, 1);
+    let audited: Vec<(String, String, Value)> =
+        sqlx::query_as("SELECT actor, subject_id, detail FROM audit_log WHERE action = 'stop.reason'")
+            .fetch_all(&api.database.pool)
+            .await
+            .unwrap();
+    assert_eq!(audited.len(), 1);
+    assert_eq!((audited[0].0.as_str(), audited[0].1.clone()), ("lead", format!("{}/1/2", api.press)));
+    assert_eq!((&audited[0].2["reason"], &audited[0].2["replaces"]), (&json!("break"), &json!("jam")));
     // Among the machine's events it stands as said at central.
     let events = api.of_press("events?kind=downtime").await;
     let newest = &events["events"][0];
@@ -464,7 +480,7 @@ async fn what_may_not_be_said_of_a_stop_is_refused() {
     let body = json!({ "id": id(1), "from": "2026-03-29T06:30:00Z" });
     assert!(open.refused("1/1/split", &body, StatusCode::CONFLICT).await.contains("not over"));
     api = open;
-    api.principal = somebody(Role::Operator, Plants::All);
+    api.become_somebody("reader", &[Permission::Read], Plants::All).await;
     api.refused("1/1/note", &json!({ "id": id(1), "note": "x" }), StatusCode::FORBIDDEN).await;
     api.database.close().await;
 }

@@ -5,29 +5,31 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use protocol::time::UtcMicros;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{Correction, Refused, Saying, admit, is_same, meant, store};
-use crate::auth::{Permission, Principal};
+use crate::auth::audit::{self, record};
+use crate::auth::{Access, Permission, Principal};
 use crate::downtime::stops::{self, Stop};
 use crate::fact::{PlantCalendar, date_of};
 use crate::machines::subject::{self, Subject};
-use crate::web::Writes;
+use crate::web::Reads;
 use crate::web::problem::{Content, Problem, Problems, Segments};
 
 const NOTE_MAX: usize = 2_000;
 const WHY_MAX: usize = 500;
 const CODE_MAX: usize = 100;
 
-pub fn router(writes: Writes) -> OpenApiRouter {
+pub fn router(reads: Reads) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(stop_reason))
         .routes(routes!(stop_note))
         .routes(routes!(stop_split))
-        .with_state(writes)
+        .with_state(reads)
 }
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -85,7 +87,8 @@ struct Corrected {
     request_body = GivesReason, responses((status = OK, body = Corrected), Problems)
 )]
 async fn stop_reason(
-    State(writes): State<Writes>,
+    State(reads): State<Reads>,
+    access: Access,
     principal: Principal,
     Segments((machine, agent, stop)): Segments<(i32, i32, i64)>,
     Content(asked): Content<GivesReason>,
@@ -94,7 +97,7 @@ async fn stop_reason(
     let why = asked.why.map(|why| text("why", why, WHY_MAX)).transpose()?;
     let saying = Saying::Reason { code, why };
     let correction = Correction { entry: asked.id, stop, began_at: asked.began_at, saying };
-    correct(&writes, &principal, (machine, agent), &correction).await
+    correct((&reads, &access), &principal, (machine, agent), &correction).await
 }
 
 /// Leaves a note on a stop.
@@ -104,14 +107,15 @@ async fn stop_reason(
     request_body = LeavesNote, responses((status = OK, body = Corrected), Problems)
 )]
 async fn stop_note(
-    State(writes): State<Writes>,
+    State(reads): State<Reads>,
+    access: Access,
     principal: Principal,
     Segments((machine, agent, stop)): Segments<(i32, i32, i64)>,
     Content(asked): Content<LeavesNote>,
 ) -> Result<Json<Corrected>, Problem> {
     let saying = Saying::Note { text: text("note", asked.note, NOTE_MAX)? };
     let correction = Correction { entry: asked.id, stop, began_at: asked.began_at, saying };
-    correct(&writes, &principal, (machine, agent), &correction).await
+    correct((&reads, &access), &principal, (machine, agent), &correction).await
 }
 
 /// Splits a stop in two, each with a reason of its own.
@@ -121,7 +125,8 @@ async fn stop_note(
     responses((status = OK, body = Corrected), Problems)
 )]
 async fn stop_split(
-    State(writes): State<Writes>,
+    State(reads): State<Reads>,
+    access: Access,
     principal: Principal,
     Segments((machine, agent, stop)): Segments<(i32, i32, i64)>,
     Content(asked): Content<Splits>,
@@ -130,7 +135,7 @@ async fn stop_split(
     let from = DateTime::from_timestamp_micros(asked.from.timestamp_micros()).unwrap_or(asked.from);
     let saying = Saying::Split { from };
     let correction = Correction { entry: asked.id, stop, began_at: asked.began_at, saying };
-    correct(&writes, &principal, (machine, agent), &correction).await
+    correct((&reads, &access), &principal, (machine, agent), &correction).await
 }
 
 fn text(name: &str, text: String, max: usize) -> Result<String, Problem> {
@@ -155,15 +160,15 @@ impl From<Refused> for Problem {
 }
 
 async fn correct(
-    writes: &Writes,
+    (reads, access): (&Reads, &Access),
     principal: &Principal,
     (machine, agent): (i32, i32),
     correction: &Correction,
 ) -> Result<Json<Corrected>, Problem> {
     principal.may(Permission::ExplainStops)?;
-    let subject = subject::find(&writes.reads, principal, machine).await?;
-    let now = writes.reads.now();
-    let mut transaction = writes.pool.begin().await?;
+    let subject = subject::find(reads, principal, machine).await?;
+    let now = reads.now();
+    let mut transaction = access.pool().begin().await?;
     store::lock(&mut transaction, subject.id).await?;
     if let Some(stored) = store::with_key(&mut transaction, correction.entry).await? {
         let same = stored.machine_id == subject.id && stored.agent_id == agent;
@@ -192,12 +197,39 @@ async fn correct(
         entered_by: &principal.name,
     };
     let new_stop = store::add(&mut transaction, head, correction).await?;
+    let entry = audited(&subject, agent, correction, new_stop, stop);
+    record(&mut transaction, now, &principal.actor(), &entry).await?;
     store::notify(&mut transaction).await?;
     let after = whole(&mut transaction, &subject, agent, correction.stop, now).await?;
     let corrected = Correction { began_at: Some(stop.root_began_at), ..correction.clone() };
     let answered = answer(after, &corrected, new_stop, false)?;
     transaction.commit().await?;
     Ok(answered)
+}
+
+/// What the audit log says: the entry itself, and the reason that it replaces.
+fn audited<'e>(
+    subject: &Subject,
+    agent: i32,
+    correction: &Correction,
+    new_stop: Option<i64>,
+    stop: &Stop,
+) -> audit::Entry<'e> {
+    let replaces = stop.reason.as_ref().map(|reason| &reason.code);
+    let (action, mut detail) = match &correction.saying {
+        Saying::Reason { code, why } => ("stop.reason", json!({ "reason": code, "replaces": replaces, "why": why })),
+        Saying::Note { text } => ("stop.note", json!({ "note": text })),
+        Saying::Split { from } => ("stop.split", json!({ "from": from, "new_stop": new_stop })),
+    };
+    detail["began_at"] = json!(stop.began_at);
+    detail["machine"] = json!(subject.name);
+    audit::Entry {
+        action,
+        subject_kind: "stop",
+        subject_id: format!("{}/{agent}/{}", subject.id, correction.stop),
+        plant_id: Some(subject.plant_id),
+        detail,
+    }
 }
 
 /// All parts of the stop that a number is or is a part of, and of others that ever had the number.
