@@ -59,6 +59,8 @@ const ROWS: &str = "
             (t('09:40:00'), 'good', 15, 'increase'), (t('11:00:00'), 'good', -1, 'entry'),
             (t('11:00:00'), 'scrap', 1, 'entry')) v(at, q, d, b)
         WHERE m.name = 'press' AND m.plant_id = 1;
+    SELECT roll_up_production('{1}', ARRAY[id], '{2026-03-29}', '{104}', '{3}', '{0}') FROM machines
+        WHERE name = 'press' AND plant_id = 1;
     INSERT INTO piece_entries SELECT t('11:00:00'), '2026-03-29', 1, id, agent_id, 1, 11, 'synchronized',
             '00000000-0000-4000-8000-000000000001', 0, 1, 0, true, false, 'burr', 'WO-1', '7'
         FROM machines WHERE name = 'press' AND plant_id = 1;
