@@ -8,6 +8,7 @@
 //! - [`sync`]: agents' logs become facts; [`fact`] and [`copy`] are the shape of their rows
 //! - [`plants`], [`machines`], [`agents`], [`production`], [`downtime`], …: what a plant has and what happened there;
 //!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
+//! - [`master_data`]: what people maintain, and how lists, changes and imports of it are alike
 //! - [`events`]: what happened at a machine, across all of these
 //! - [`identity`]: the key that agents know central by
 //! - [`auth`]: who asks, and what they may
@@ -26,10 +27,15 @@ pub mod events;
 pub mod fact;
 pub mod gaps;
 pub mod identity;
+pub mod lines;
 pub mod machines;
+pub mod master_data;
 pub mod measurements;
+pub mod operators;
 pub mod plants;
 pub mod production;
+pub mod products;
+pub mod reasons;
 pub mod scans;
 pub mod serve;
 pub mod shifts;

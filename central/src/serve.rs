@@ -14,10 +14,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
+use crate::master_data::Editing;
 use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{agents, events, identity, machines, sync, web};
+use crate::{agents, events, identity, lines, machines, operators, plants, products, reasons, sync, web, work_orders};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -43,7 +44,8 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let agents_port = Arc::new(AtomicBool::new(false));
     let sync = listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(reads, agents_port, vec![sync]);
+    let editing = Editing::new(reads.clone(), database.pool.clone());
+    let router = router(reads, editing, agents_port, vec![sync]);
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
@@ -78,21 +80,32 @@ async fn listen_to_agents(
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.
-pub fn router(reads: Reads, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
+pub fn router(
+    reads: Reads,
+    editing: Editing,
+    agents_port: Arc<AtomicBool>,
+    mut sources: Vec<Arc<dyn Exposes>>,
+) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
-    let (api, _) = web::openapi::served(api(&reads));
+    let (api, _) = web::openapi::served(api(&reads, &editing));
     let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
     web::router(api, own, requests)
 }
 
 /// Every route under `/api/v1`.
-fn api(reads: &Reads) -> OpenApiRouter {
+fn api(reads: &Reads, editing: &Editing) -> OpenApiRouter {
     web::openapi::described()
         .merge(machines::routes::router(reads.clone()))
         .merge(events::routes::router(reads.clone()))
         .merge(agents::routes::router(reads.clone()))
+        .merge(plants::routes::router(editing.clone()))
+        .merge(lines::routes::router(editing.clone()))
+        .merge(products::routes::router(editing.clone()))
+        .merge(reasons::routes::router(editing.clone()))
+        .merge(work_orders::routes::router(editing.clone()))
+        .merge(operators::routes::router(editing.clone()))
 }
 
 #[cfg(test)]
@@ -105,8 +118,9 @@ mod tests {
     #[tokio::test]
     async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
         let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
-        let reads = Reads { pool, clock: Arc::new(SystemClock::new(0)) };
-        let document = web::openapi::served(api(&reads)).1.to_pretty_json().unwrap() + "\n";
+        let reads = Reads { pool: pool.clone(), clock: Arc::new(SystemClock::new(0)) };
+        let editing = Editing::new(reads.clone(), pool);
+        let document = web::openapi::served(api(&reads, &editing)).1.to_pretty_json().unwrap() + "\n";
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(file, &document).unwrap();
