@@ -10,6 +10,7 @@
 //!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
 //! - [`master_data`]: what people maintain, and how lists, changes and imports of it are alike
 //! - [`events`]: what happened at a machine, across all of these
+//! - [`live`]: what changes, to every open page
 //! - [`identity`]: the key that agents know central by
 //! - [`auth`]: who asks, and what they may
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
@@ -28,6 +29,7 @@ pub mod fact;
 pub mod gaps;
 pub mod identity;
 pub mod lines;
+pub mod live;
 pub mod machines;
 pub mod master_data;
 pub mod measurements;

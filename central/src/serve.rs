@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -12,13 +13,15 @@ use process::lifecycle::{Lifecycle, Supervisor};
 use tokio::net::TcpListener;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::agents::administration::Administration;
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
+use crate::live::{self, Hub};
 use crate::master_data::Editing;
 use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{agents, events, identity, lines, machines, operators, plants, products, reasons, sync, web, work_orders};
+use crate::{agents, events, identity, machines, master_data, sync, web};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -43,13 +46,37 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let address = listener.local_addr()?;
     let agents_port = Arc::new(AtomicBool::new(false));
     let sync = listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
+    let hub = Hub::new(clock.clone(), rand::random());
+    follow_changes(database, &lifecycle, &hub);
     let reads = Reads { pool: database.reader.clone(), clock };
     let editing = Editing::new(reads.clone(), database.pool.clone());
-    let router = router(reads, editing, agents_port, vec![sync]);
+    let administration = administration(configuration, database, reads.clone())?;
+    let router = router(reads, hub, editing, administration, agents_port, vec![sync]);
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
     Ok(supervisor)
+}
+
+fn administration(
+    configuration: &Configuration,
+    database: &Database,
+    reads: Reads,
+) -> anyhow::Result<Arc<Administration>> {
+    Ok(Arc::new(Administration {
+        reads,
+        pool: database.pool.clone(),
+        central: identity::central_key(&configuration.data.dir)?.fingerprint,
+        address: configuration.agents.address_for_agents(&identity::host()),
+        future_tolerance: Duration::from_secs(configuration.agents.future_tolerance_s),
+    }))
+}
+
+/// On two connections of its own: neither ingest nor a slow page holds up the board.
+fn follow_changes(database: &Database, lifecycle: &Lifecycle, hub: &Arc<Hub>) {
+    let pool = database.apart(2);
+    lifecycle.spawn("listening to changes", live::listen::run(hub.clone(), pool.clone(), lifecycle.stopping()));
+    lifecycle.spawn("live board", live::refresh::run(hub.clone(), pool, lifecycle.stopping()));
 }
 
 async fn listen_to_agents(
@@ -82,35 +109,36 @@ async fn listen_to_agents(
 /// Everything the web port answers. `sources` are what counts besides the port itself.
 pub fn router(
     reads: Reads,
+    hub: Arc<Hub>,
     editing: Editing,
+    administration: Arc<Administration>,
     agents_port: Arc<AtomicBool>,
     mut sources: Vec<Arc<dyn Exposes>>,
 ) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
-    let (api, _) = web::openapi::served(api(&reads, &editing));
+    sources.push(hub.clone());
+    let (api, _) = web::openapi::served(api(&reads, &hub, &editing, administration));
     let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
     web::router(api, own, requests)
 }
 
 /// Every route under `/api/v1`.
-fn api(reads: &Reads, editing: &Editing) -> OpenApiRouter {
+fn api(reads: &Reads, hub: &Arc<Hub>, editing: &Editing, administration: Arc<Administration>) -> OpenApiRouter {
     web::openapi::described()
         .merge(machines::routes::router(reads.clone()))
         .merge(events::routes::router(reads.clone()))
         .merge(agents::routes::router(reads.clone()))
-        .merge(plants::routes::router(editing.clone()))
-        .merge(lines::routes::router(editing.clone()))
-        .merge(products::routes::router(editing.clone()))
-        .merge(reasons::routes::router(editing.clone()))
-        .merge(work_orders::routes::router(editing.clone()))
-        .merge(operators::routes::router(editing.clone()))
+        .merge(live::routes::router(hub.clone()))
+        .merge(master_data::router(editing))
+        .merge(agents::administration::router(administration))
 }
 
 #[cfg(test)]
 mod tests {
     use process::clock::SystemClock;
+    use protocol::enrolment::KeyFingerprint;
 
     use super::*;
 
@@ -119,8 +147,17 @@ mod tests {
     async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
         let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
         let reads = Reads { pool: pool.clone(), clock: Arc::new(SystemClock::new(0)) };
-        let editing = Editing::new(reads.clone(), pool);
-        let document = web::openapi::served(api(&reads, &editing)).1.to_pretty_json().unwrap() + "\n";
+        let hub = Hub::new(reads.clock.clone(), 0);
+        let editing = Editing::new(reads.clone(), pool.clone());
+        let administration = Arc::new(Administration {
+            reads: reads.clone(),
+            pool,
+            central: KeyFingerprint([0; 32]),
+            address: "central:7443".to_owned(),
+            future_tolerance: Duration::ZERO,
+        });
+        let document =
+            web::openapi::served(api(&reads, &hub, &editing, administration)).1.to_pretty_json().unwrap() + "\n";
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(file, &document).unwrap();

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use central::database::Database;
+use central::live::Hub;
 use central::master_data::Editing;
 use central::web::Reads;
 use http_body_util::BodyExt as _;
@@ -85,9 +86,21 @@ impl Api {
 
     fn on(database: Database) -> Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
+        let hub = Hub::new(clock.clone(), 1);
         let reads = Reads { pool: database.reader.clone(), clock };
         let editing = Editing::new(reads.clone(), database.pool.clone());
-        Api { router: central::serve::router(reads, editing, Arc::new(AtomicBool::new(true)), Vec::new()), database }
+        let administration = support::administration(reads.clone(), &database);
+        Api {
+            router: central::serve::router(
+                reads,
+                hub,
+                editing,
+                administration,
+                Arc::new(AtomicBool::new(true)),
+                Vec::new(),
+            ),
+            database,
+        }
     }
 
     async fn ask(&self, method: &str, path: &str) -> (StatusCode, String, String) {

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::Editing;
 use super::list::Filter;
 use super::text::{Fault, Faults};
-use super::{Editing, store};
 use crate::auth::{Permission, Principal};
 use crate::plants;
 use crate::web::problem::Problem;
@@ -69,7 +70,8 @@ pub async fn create<R: Resource>(
     let plant = plants::named(&mut transaction, principal, R::plant(new)).await?;
     let id = R::insert(&mut transaction, plant.id, new).await?;
     let record = existing::<R>(&mut transaction, principal, id).await?;
-    note::<R>(&mut transaction, principal, "create", R::label(&record), None, Some(&record)).await?;
+    let now = editing.reads.now();
+    note::<R>(&mut transaction, (now, principal), "create", R::label(&record), (None, Some(&record))).await?;
     transaction.commit().await?;
     Ok((StatusCode::CREATED, Json(record)))
 }
@@ -88,7 +90,8 @@ pub async fn replace<R: Resource>(
         return Err(outdated(R::WORD, R::version(change)));
     }
     let after = existing::<R>(&mut transaction, principal, id).await?;
-    note::<R>(&mut transaction, principal, "replace", R::label(&after), Some(&before), Some(&after)).await?;
+    let now = editing.reads.now();
+    note::<R>(&mut transaction, (now, principal), "replace", R::label(&after), (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     Ok(Json(after))
 }
@@ -106,7 +109,8 @@ pub async fn delete<R: Resource>(editing: &Editing, principal: &Principal, id: i
         )));
     }
     R::delete(&mut transaction, id).await?;
-    note::<R>(&mut transaction, principal, "delete", R::label(&record), Some(&record), None).await?;
+    let now = editing.reads.now();
+    note::<R>(&mut transaction, (now, principal), "delete", R::label(&record), (Some(&record), None)).await?;
     transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -123,15 +127,14 @@ async fn existing<R: Resource>(
 
 async fn note<R: Resource>(
     connection: &mut PgConnection,
-    principal: &Principal,
+    (at, principal): (DateTime<Utc>, &Principal),
     verb: &str,
     label: (&str, &str),
-    before: Option<&R::Record>,
-    after: Option<&R::Record>,
+    (before, after): (Option<&R::Record>, Option<&R::Record>),
 ) -> Result<(), Problem> {
     let value = |record: Option<&R::Record>| record.map(|it| serde_json::to_value(it).unwrap_or_default());
     let detail = serde_json::json!({ "before": value(before), "after": value(after) });
-    record(connection, principal, &format!("{}.{verb}", R::WORD), label, &detail).await
+    record(connection, (at, principal), (R::WORD, verb), label, detail).await
 }
 
 /// The answer to a replacement that was made from another version.
@@ -143,16 +146,17 @@ pub fn outdated(word: &str, version: i32) -> Problem {
     ))
 }
 
-/// Writes a change into the audit log, and tells listeners to look again. `subject` is the plant's name and the thing's.
+/// Writes a change into the audit log: what was done (subject and verb), to which plant's what.
 pub async fn record(
     connection: &mut PgConnection,
-    principal: &Principal,
-    action: &str,
-    (plant, subject): (&str, &str),
-    detail: &Value,
+    (at, principal): (DateTime<Utc>, &Principal),
+    (subject, verb): (&str, &str),
+    (plant, name): (&str, &str),
+    detail: Value,
 ) -> Result<(), Problem> {
-    tracing::info!(by = %principal.name, action, plant, subject, %detail, "changed");
-    Ok(store::notify(connection).await?)
+    let plant_id = plants::store::named(connection, None, plant).await?.map(|plant| plant.id);
+    tracing::info!(%at, by = %principal.name, subject, verb, plant, plant_id, name, %detail, "changed");
+    Ok(())
 }
 
 /// What an insertion failed for: mostly a name that is taken.

@@ -11,6 +11,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{StatusCode, header};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, Postgres, Transaction};
 
@@ -268,8 +269,8 @@ impl Row<'_> {
         self.parsed(column, "a whole number", |text| text.parse().ok())
     }
 
-    pub fn moment(&mut self, column: &'static str) -> Option<chrono::DateTime<chrono::Utc>> {
-        let parse = |text: &str| Some(chrono::DateTime::parse_from_rfc3339(text).ok()?.to_utc());
+    pub fn moment(&mut self, column: &'static str) -> Option<DateTime<Utc>> {
+        let parse = |text: &str| Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc());
         self.parsed(column, "a moment such as 2026-12-24T14:00:00+01:00", parse)
     }
 
@@ -301,6 +302,7 @@ impl Row<'_> {
 pub struct Import<'e> {
     transaction: Transaction<'e, Postgres>,
     principal: &'e Principal,
+    at: DateTime<Utc>,
     pub plant: Plant,
     dry_run: bool,
 }
@@ -314,7 +316,7 @@ pub async fn begin<'e>(
     principal.may(Permission::EditMasterData)?;
     let mut transaction = editing.pool.begin().await?;
     let plant = plants::named(&mut transaction, principal, &parameters.plant).await?;
-    Ok(Import { transaction, principal, plant, dry_run: parameters.dry_run })
+    Ok(Import { transaction, principal, at: editing.reads.now(), plant, dry_run: parameters.dry_run })
 }
 
 impl Import<'_> {
@@ -331,7 +333,7 @@ impl Import<'_> {
         }
         let detail = serde_json::json!(imported);
         let subject = (self.plant.name.as_str(), "");
-        change::record(&mut self.transaction, self.principal, &format!("{word}.import"), subject, &detail).await?;
+        change::record(&mut self.transaction, (self.at, self.principal), (word, "import"), subject, detail).await?;
         self.transaction.commit().await?;
         Ok(Json(imported))
     }

@@ -9,13 +9,26 @@
 pub mod change;
 pub mod import;
 pub mod list;
-pub mod store;
 pub mod text;
 
 use sqlx::PgPool;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::operators::secrets::Hashing;
 use crate::web::Reads;
+use crate::{lines, machines, operators, plants, products, reasons, shifts, work_orders};
+
+/// The routes of all that people maintain.
+pub fn router(editing: &Editing) -> OpenApiRouter {
+    plants::routes::router(editing.clone())
+        .merge(lines::routes::router(editing.clone()))
+        .merge(products::routes::router(editing.clone()))
+        .merge(work_orders::routes::router(editing.clone()))
+        .merge(reasons::routes::router(editing.clone()))
+        .merge(operators::routes::router(editing.clone()))
+        .merge(machines::settings::routes::router(editing.clone()))
+        .merge(shifts::calendar::routes::router(editing.clone()))
+}
 
 /// What a route that edits master data needs.
 #[derive(Debug, Clone)]

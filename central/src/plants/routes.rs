@@ -114,7 +114,8 @@ async fn create(
     })?;
     let plant = existing(&mut transaction, &principal, id).await?;
     let detail = serde_json::json!({ "before": null, "after": plant });
-    change::record(&mut transaction, &principal, "plant.create", (&plant.name, ""), &detail).await?;
+    let by = (editing.reads.now(), &principal);
+    change::record(&mut transaction, by, ("plant", "create"), (&plant.name, &plant.name), detail).await?;
     transaction.commit().await?;
     Ok((StatusCode::CREATED, Json(plant)))
 }
@@ -140,7 +141,8 @@ async fn replace(
     }
     let plant = existing(&mut transaction, &principal, id).await?;
     let detail = serde_json::json!({ "before": before, "after": plant });
-    change::record(&mut transaction, &principal, "plant.replace", (&plant.name, ""), &detail).await?;
+    let by = (editing.reads.now(), &principal);
+    change::record(&mut transaction, by, ("plant", "replace"), (&plant.name, &plant.name), detail).await?;
     transaction.commit().await?;
     Ok(Json(plant))
 }

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use central::auth::{Plants, Principal, Role};
 use central::database::Database;
+use central::live::Hub;
 use central::master_data::Editing;
 use central::web::Reads;
 use http_body_util::BodyExt as _;
@@ -47,7 +48,10 @@ impl Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
         let reads = Reads { pool: database.reader.clone(), clock };
         let editing = Editing::new(reads.clone(), database.pool.clone());
-        let router = central::serve::router(reads, editing, Arc::new(AtomicBool::new(true)), Vec::new());
+        let administration = support::administration(reads.clone(), &database);
+        let hub = Hub::new(reads.clock.clone(), 0);
+        let router =
+            central::serve::router(reads, hub, editing, administration, Arc::new(AtomicBool::new(true)), Vec::new());
         let principal = Principal { name: "tester".into(), role: Role::Administrator, plants: Plants::All };
         Api { router, database, principal }
     }

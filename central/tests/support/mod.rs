@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use central::agents::administration::Administration;
 use central::configuration::{Configuration, DatabaseUrl};
 use central::database::embedded::{Purpose, binaries};
 use central::database::{Database, migrate};
@@ -104,6 +105,17 @@ pub fn configuration(url: &str) -> Configuration {
     let mut configuration = Configuration::default();
     configuration.database.url = Some(DatabaseUrl::new(url));
     configuration
+}
+
+/// What routes of agents' administration need.
+pub fn administration(reads: central::web::Reads, database: &Database) -> std::sync::Arc<Administration> {
+    std::sync::Arc::new(Administration {
+        reads,
+        pool: database.pool.clone(),
+        central: protocol::enrolment::KeyFingerprint([7; 32]),
+        address: "central.example:7443".to_owned(),
+        future_tolerance: Duration::from_secs(300),
+    })
 }
 
 async fn admin(statement: &str) {
