@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::agents::administration::Administration;
+use crate::auth::{self, Access, access::Outside};
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
 use crate::live::{self, Hub};
@@ -21,7 +22,7 @@ use crate::master_data::Editing;
 use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{agents, events, identity, machines, master_data, sync, web};
+use crate::{agents, events, identity, machines, master_data, sync, users, web};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -46,13 +47,14 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let address = listener.local_addr()?;
     let agents_port = Arc::new(AtomicBool::new(false));
     let sync = listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
+    let access = access(configuration, database, clock.clone()).await?;
     let hub = Hub::new(clock.clone(), rand::random());
     follow_changes(database, &lifecycle, &hub);
     let reads = Reads { pool: database.reader.clone(), clock };
-    let editing = Editing::new(reads.clone(), database.pool.clone());
     let administration = administration(configuration, database, reads.clone())?;
-    let router = router(reads, hub, editing, administration, agents_port, vec![sync]);
-    lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
+    let router = router(reads, hub, access, administration, agents_port, vec![sync]);
+    let settings = web_settings(configuration, &lifecycle)?;
+    lifecycle.spawn("web port", web::server::serve(listener, settings, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
     Ok(supervisor)
@@ -77,6 +79,37 @@ fn follow_changes(database: &Database, lifecycle: &Lifecycle, hub: &Arc<Hub>) {
     let pool = database.apart(2);
     lifecycle.spawn("listening to changes", live::listen::run(hub.clone(), pool.clone(), lifecycle.stopping()));
     lifecycle.spawn("live board", live::refresh::run(hub.clone(), pool, lifecycle.stopping()));
+}
+
+/// Who may ask; says in the log how the first administrator comes in.
+async fn access(configuration: &Configuration, database: &Database, clock: Arc<dyn Clock>) -> anyhow::Result<Access> {
+    let web = &configuration.web;
+    let outside = Outside { secure: web.is_secure(), origin: web.public_url.clone() };
+    let access = Access::new(database.pool.clone(), database.reader.clone(), clock, outside);
+    if let Some(code) = auth::setup::new_code(&database.pool, access.now()).await? {
+        tracing::warn!(code, "there is no user yet: make the first administrator on the web page with this setup code");
+    }
+    Ok(access)
+}
+
+fn web_settings(configuration: &Configuration, lifecycle: &Lifecycle) -> anyhow::Result<web::server::Settings> {
+    let web = &configuration.web;
+    let tls = match (&web.tls_certificate_file, &web.tls_key_file) {
+        (Some(certificate), Some(key)) => Some(web::tls::Certificates::read(certificate, key)?),
+        _ => None,
+    };
+    if let Some(tls) = &tls {
+        let following = tls.clone().follow(lifecycle.reload(), lifecycle.stopping());
+        lifecycle.spawn("certificate of the web port", following);
+    }
+    if !web.listen.ip().is_loopback() && !web.is_secure() {
+        tracing::warn!(
+            listen = %web.listen,
+            "passwords and sessions cross the network in the clear: set web.tls_certificate_file and web.tls_key_file, \
+             or let a proxy do TLS and set web.public_url to its https address"
+        );
+    }
+    Ok(web::server::Settings { connections_max: web.connections_max, tls })
 }
 
 async fn listen_to_agents(
@@ -110,7 +143,7 @@ async fn listen_to_agents(
 pub fn router(
     reads: Reads,
     hub: Arc<Hub>,
-    editing: Editing,
+    access: Access,
     administration: Arc<Administration>,
     agents_port: Arc<AtomicBool>,
     mut sources: Vec<Arc<dyn Exposes>>,
@@ -118,15 +151,18 @@ pub fn router(
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
     sources.push(hub.clone());
+    let editing = Editing::new(reads.clone(), access.pool().clone());
     let (api, _) = web::openapi::served(api(&reads, &hub, &editing, administration));
     let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
-    web::router(api, own, requests)
+    web::router(api, own, access, requests)
 }
 
 /// Every route under `/api/v1`.
 fn api(reads: &Reads, hub: &Arc<Hub>, editing: &Editing, administration: Arc<Administration>) -> OpenApiRouter {
     web::openapi::described()
+        .merge(auth::routes())
+        .merge(users::routes::router())
         .merge(machines::routes::router(reads.clone()))
         .merge(events::routes::router(reads.clone()))
         .merge(agents::routes::router(reads.clone()))

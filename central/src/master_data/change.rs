@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use super::Editing;
 use super::list::Filter;
 use super::text::{Fault, Faults};
+use crate::auth::audit::{self, Entry};
 use crate::auth::{Permission, Principal};
 use crate::plants;
 use crate::web::problem::Problem;
@@ -155,8 +156,10 @@ pub async fn record(
     detail: Value,
 ) -> Result<(), Problem> {
     let plant_id = plants::store::named(connection, None, plant).await?.map(|plant| plant.id);
-    tracing::info!(%at, by = %principal.name, subject, verb, plant, plant_id, name, %detail, "changed");
-    Ok(())
+    let action = format!("{subject}.{verb}");
+    let entry =
+        Entry { action: &action, subject_kind: subject, subject_id: format!("{plant}/{name}"), plant_id, detail };
+    Ok(audit::record(connection, at, &principal.actor(), &entry).await?)
 }
 
 /// What an insertion failed for: mostly a name that is taken.

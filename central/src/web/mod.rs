@@ -8,6 +8,7 @@ pub mod page;
 mod pages;
 pub mod problem;
 pub mod server;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use sqlx::PgPool;
 
 use self::metrics::Requests;
 use self::problem::Problem;
+use crate::auth::{Access, access};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -43,9 +45,11 @@ impl Reads {
     }
 }
 
-/// `api` stands under `/api/v1`, `own` beside it.
-pub fn router(api: Router, own: Router, requests: Arc<Requests>) -> Router {
-    let api = api.fallback(async || Problem::not_found("there is nothing at this address"));
+/// `api` stands under `/api/v1`, where nobody comes without a session or a token; `own` beside it.
+pub fn router(api: Router, own: Router, access: Access, requests: Arc<Requests>) -> Router {
+    let api = api
+        .fallback(async || Problem::not_found("there is nothing at this address"))
+        .layer(middleware::from_fn_with_state(access, access::guard));
     own.nest("/api/v1", api)
         .merge(pages::router())
         .method_not_allowed_fallback(async || {

@@ -1,5 +1,7 @@
 //! Pages of a list: how long one may be, and whether another follows.
 
+use chrono::{DateTime, Utc};
+
 use super::problem::Problem;
 
 /// The asked-for number of items, within `1..=max`.
@@ -22,4 +24,13 @@ pub fn cut<T>(found: &mut Vec<T>, limit: i64) -> bool {
     let more = found.len() > limit;
     found.truncate(limit);
     more
+}
+
+/// A moment that PostgreSQL and the calendar can hold.
+pub fn moment(name: &str, asked: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, Problem> {
+    let sane = |at: &DateTime<Utc>| (0..=32_503_680_000).contains(&at.timestamp());
+    match asked {
+        Some(at) if !sane(&at) => Err(Problem::bad_request(format!("{name} lies between the years 1970 and 3000"))),
+        asked => Ok(asked),
+    }
 }

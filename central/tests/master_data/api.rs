@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicBool;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use central::auth::{Plants, Principal, Role};
+use central::auth::tokens::{self, NewToken};
+use central::auth::{Access, Permission, Plants, Principal, Role};
 use central::database::Database;
 use central::live::Hub;
-use central::master_data::Editing;
 use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
@@ -36,8 +36,11 @@ const ROWS: &str = "
 pub struct Api {
     router: Router,
     pub database: Database,
+    access: Access,
     /// Who asks.
-    pub principal: Principal,
+    token: String,
+    /// Tokens made so far: each has a name of its own.
+    asked: u32,
 }
 
 impl Api {
@@ -47,28 +50,35 @@ impl Api {
         sqlx::raw_sql(ROWS).execute(&database.pool).await.unwrap();
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
         let reads = Reads { pool: database.reader.clone(), clock };
-        let editing = Editing::new(reads.clone(), database.pool.clone());
         let administration = support::administration(reads.clone(), &database);
+        let access = support::access(&database, reads.clock.clone());
         let hub = Hub::new(reads.clock.clone(), 0);
-        let router =
-            central::serve::router(reads, hub, editing, administration, Arc::new(AtomicBool::new(true)), Vec::new());
-        let principal = Principal { name: "tester".into(), role: Role::Administrator, plants: Plants::All };
-        Api { router, database, principal }
+        let open = Arc::new(AtomicBool::new(true));
+        let router = central::serve::router(reads, hub, access.clone(), administration, open, Vec::new());
+        let mut api = Api { router, database, access, token: String::new(), asked: 0 };
+        api.asked_by(Role::Administrator, Plants::All).await;
+        api
     }
 
-    /// The same database, asked by somebody else.
-    pub fn asked_by(&mut self, role: Role, plants: Plants) {
-        self.principal = Principal { name: "tester".into(), role, plants };
+    /// The same database, asked by a program that may what this role may.
+    pub async fn asked_by(&mut self, role: Role, plants: Plants) {
+        let asked = self.asked + 1;
+        let scopes: Vec<Permission> = Permission::ALL.into_iter().filter(|scope| scope.role() <= role).collect();
+        let token = NewToken { name: format!("{}-{asked}", role.as_str()), scopes, plants, expires_at: None };
+        let actor = Principal::command("test");
+        self.asked = asked;
+        let made = tokens::store::create(self.access.pool(), self.access.now(), &actor.actor(), &token).await.unwrap();
+        self.token = format!("Bearer {}", made.1.text());
     }
 
     pub async fn send(&self, method: &str, path: &str, kind: &str, body: impl Into<Body>) -> (StatusCode, Value) {
-        let mut request = Request::builder()
+        let request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
             .header(header::CONTENT_TYPE, kind)
+            .header(header::AUTHORIZATION, &self.token)
             .body(body.into())
             .unwrap();
-        request.extensions_mut().insert(self.principal.clone());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {

@@ -94,7 +94,7 @@ async fn a_file_with_a_fault_changes_nothing_and_every_fault_is_named() {
     assert_eq!(status, 415);
     let (status, _) = api.import("/products/import?plant=north", "x".repeat(5 * 1024 * 1024)).await;
     assert_eq!(status, 413);
-    api.asked_by(Role::ShiftLead, Plants::All);
+    api.asked_by(Role::ShiftLead, Plants::All).await;
     let (status, _) = api.import("/products/import?plant=north", "code\nB\n").await;
     assert_eq!(status, 403);
     assert_eq!(api.revision("north").await, before);

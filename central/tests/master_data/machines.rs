@@ -33,7 +33,7 @@ async fn a_machine_gets_a_title_a_line_and_a_threshold() {
         let detail = api.refused("PUT", &at, &wrong, 400).await;
         assert!(detail.contains(expected), "{detail}");
     }
-    api.asked_by(Role::Manager, Plants::Only(vec![2].into()));
+    api.asked_by(Role::Manager, Plants::Only(vec![2].into())).await;
     api.refused("GET", &at, &json!(null), 404).await;
     api.refused("PUT", &at, &change, 404).await;
     api.refused("GET", &format!("{at}/signals"), &json!(null), 404).await;
@@ -121,11 +121,11 @@ async fn shifts_come_from_a_pattern_and_only_future_ones_go() {
         let detail = api.refused("POST", "/shifts", &wrong, 400).await;
         assert!(detail.contains(expected), "{expected}: {detail}");
     }
-    api.asked_by(Role::Manager, Plants::Only(vec![2].into()));
+    api.asked_by(Role::Manager, Plants::Only(vec![2].into())).await;
     api.refused("POST", "/shifts", &pattern("2026-06-01"), 404).await;
     api.refused("DELETE", &delete("2026-04-06T00:00:00Z"), &json!(null), 404).await;
     assert_eq!(api.get("/shifts?from=2026-03-20T00:00:00Z").await["shifts"], json!([]));
-    api.asked_by(Role::ShiftLead, Plants::All);
+    api.asked_by(Role::ShiftLead, Plants::All).await;
     api.refused("POST", "/shifts", &pattern("2026-06-01"), 403).await;
     api.database.close().await;
 }

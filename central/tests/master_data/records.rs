@@ -206,9 +206,9 @@ async fn what_something_refers_to_is_not_deleted() {
 async fn another_plant_is_as_if_it_were_not_there() {
     let mut api = start().await;
     for kind in kinds() {
-        api.asked_by(Role::Administrator, Plants::All);
+        api.asked_by(Role::Administrator, Plants::All).await;
         let made = api.created(kind.path, &kind.new("north", "one")).await;
-        api.asked_by(Role::Manager, Plants::Only(vec![2].into()));
+        api.asked_by(Role::Manager, Plants::Only(vec![2].into())).await;
         assert!(!api.get(kind.path).await[kind.list].to_string().contains("north"), "{}", kind.path);
         api.refused("GET", &kind.at(&made), &json!(null), 404).await;
         api.refused("PUT", &kind.at(&made), &kind.change(&json!(1)), 404).await;
@@ -216,7 +216,7 @@ async fn another_plant_is_as_if_it_were_not_there() {
         api.refused("POST", kind.path, &kind.new("north", "two"), 404).await;
         api.refused("POST", kind.path, &kind.new("nowhere", "two"), 404).await;
         // Whoever may not edit may look.
-        api.asked_by(Role::ShiftLead, Plants::Only(vec![1].into()));
+        api.asked_by(Role::ShiftLead, Plants::Only(vec![1].into())).await;
         assert_eq!(api.get(&kind.at(&made)).await["plant"], "north");
         api.refused("PUT", &kind.at(&made), &kind.change(&json!(1)), 403).await;
         api.refused("DELETE", &kind.at(&made), &json!(null), 403).await;
@@ -329,11 +329,11 @@ async fn plants_are_made_by_administrators_of_all_of_them() {
     let detail = api.refused("POST", "/plants", &json!({ "name": "east", "time_zone": "Europe/Berlim" }), 400).await;
     assert!(detail.contains("did you mean Europe/Berlin?"), "{detail}");
     api.refused("POST", "/plants", &json!({ "name": "no plant", "time_zone": "UTC" }), 400).await;
-    api.asked_by(Role::Administrator, Plants::Only(vec![1].into()));
+    api.asked_by(Role::Administrator, Plants::Only(vec![1].into())).await;
     api.refused("POST", "/plants", &json!({ "name": "east", "time_zone": "UTC" }), 403).await;
     api.refused("GET", &at, &json!(null), 404).await;
     assert_eq!(api.get("/plants").await["plants"].as_array().unwrap().len(), 1);
-    api.asked_by(Role::Manager, Plants::All);
+    api.asked_by(Role::Manager, Plants::All).await;
     api.refused("POST", "/plants", &json!({ "name": "east", "time_zone": "UTC" }), 403).await;
     api.database.close().await;
 }
