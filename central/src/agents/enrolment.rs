@@ -46,7 +46,6 @@ pub struct Wanted {
 }
 
 /// An invitation, and the code that carries its secret: shown once, and kept nowhere.
-#[must_use]
 pub fn invitation(
     wanted: Wanted,
     central: KeyFingerprint,
