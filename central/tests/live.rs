@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use central::api::Api;
 use central::auth::tokens::{self, NewToken};
+use central::api::Api;
 use central::auth::{Access, Permission, Plants, Principal};
 use central::database::Database;
 use central::live::{self, Hub};
@@ -53,11 +55,10 @@ impl Central {
     async fn on(database: &Database, process: u64) -> Central {
         let hub = Hub::new(Arc::new(SystemClock::new(0)), process);
         let stopping = CancellationToken::new();
-        let reads = Reads { pool: database.reader.clone(), clock: Arc::new(SystemClock::new(0)) };
-        let access = support::access(database, Arc::new(SystemClock::new(0)));
+        let api = Api { hub: hub.clone(), ..support::api(database, Arc::new(SystemClock::new(0))) };
+        let access = api.access.clone();
         let token = token(&access, &format!("everything-{process}"), Plants::All).await;
-        let router =
-            central::serve::router(reads, access.clone(), hub.clone(), Arc::new(AtomicBool::new(true)), Vec::new());
+        let router = support::router(api);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let web = listener.local_addr().unwrap();
         let settings = central::web::server::Settings { connections_max: 2_048, tls: None };
