@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_modbus::prelude::{ExceptionCode, Request, Response};
+use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::{Server, accept_tcp_connection};
 
 /// Hashes of `badge-17`, `pin-17`, `badge-18` and `pin-18`: argon2id, as cheap as it gets.
@@ -24,6 +25,27 @@ const PIN_18: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdC1vZi0xOA$oTvqAwYkHXApebXp
 
 const RUNNING: u16 = 1;
 const STOPPED: u16 = 3;
+
+#[derive(Clone)]
+struct Registers(Arc<Mutex<[u16; 2]>>);
+
+impl Service for Registers {
+    type Request = Request<'static>;
+    type Response = Response;
+    type Exception = ExceptionCode;
+    type Future = std::future::Ready<Result<Response, ExceptionCode>>;
+
+    fn call(&self, request: Request<'static>) -> Self::Future {
+        let registers = *self.0.lock().unwrap();
+        std::future::ready(match request {
+            Request::ReadHoldingRegisters(address, count) => registers
+                .get(usize::from(address)..usize::from(address) + usize::from(count))
+                .map(|registers| Response::ReadHoldingRegisters(registers.to_vec()))
+                .ok_or(ExceptionCode::IllegalDataAddress),
+            _ => Err(ExceptionCode::IllegalFunction),
+        })
+    }
+}
 
 /// A press behind Modbus TCP that does what the test says: register 0 counts, register 1 is its state.
 struct Press {
@@ -40,18 +62,8 @@ impl Press {
         let shown = Arc::clone(&shows);
         let serving = tokio::spawn(async move {
             let connected = |stream, peer: SocketAddr| {
-                let shown = Arc::clone(&shown);
-                let service = move |request: Request<'static>| {
-                    let registers = *shown.lock().unwrap();
-                    std::future::ready(match request {
-                        Request::ReadHoldingRegisters(address, count) => registers
-                            .get(usize::from(address)..usize::from(address) + usize::from(count))
-                            .map(|registers| Response::ReadHoldingRegisters(registers.to_vec()))
-                            .ok_or(ExceptionCode::IllegalDataAddress),
-                        _ => Err(ExceptionCode::IllegalFunction),
-                    })
-                };
-                let accepted = accept_tcp_connection(stream, peer, move |_| Ok(Some(service.clone())));
+                let registers = Registers(Arc::clone(&shown));
+                let accepted = accept_tcp_connection(stream, peer, move |_| Ok(Some(registers.clone())));
                 async move { accepted }
             };
             let _ = Server::new(listener).serve(&connected, |_| {}).await;
@@ -71,7 +83,7 @@ impl Press {
         format!(
             "[[machine]]\nname = \"press-1\"\nmicrostop_below_ms = 1\n[machine.signal.count]\nrole = \"counter\"\n\
              [machine.signal.state]\nrole = \"state\"\nmap = {{ 1 = \"running\", 3 = \"stopped\" }}\n\
-             [[modbus]]\nname = \"plc\"\ntransport = \"tcp\"\naddress = \"{}\"\ninterval_ms = 50\nsilent_pause_max_ms = 500\n\
+             [[modbus]]\nname = \"plc\"\ntransport = \"tcp\"\naddress = \"{}\"\ninterval_ms = 50\nsilent_pause_max_ms = 1000\n\
              [[modbus.device]]\nname = \"press-1\"\nmachine = \"press-1\"\nkind = \"holding\"\n\
              register = [{{ signal = \"count\", address = 0, type = \"u16\" }}, {{ signal = \"state\", address = 1, type = \"u16\" }}]\n",
             self.address
