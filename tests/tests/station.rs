@@ -2,7 +2,8 @@
 //! loses power, and all of it arrives once.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -27,7 +28,7 @@ const RUNNING: u16 = 1;
 const STOPPED: u16 = 3;
 
 #[derive(Clone)]
-struct Registers(Arc<Mutex<[u16; 2]>>);
+struct Registers(Arc<[AtomicU16; 2]>);
 
 impl Service for Registers {
     type Request = Request<'static>;
@@ -36,7 +37,7 @@ impl Service for Registers {
     type Future = std::future::Ready<Result<Response, ExceptionCode>>;
 
     fn call(&self, request: Request<'static>) -> Self::Future {
-        let registers = *self.0.lock().unwrap();
+        let registers = [0, 1].map(|at| self.0[at].load(Ordering::SeqCst));
         std::future::ready(match request {
             Request::ReadHoldingRegisters(address, count) => registers
                 .get(usize::from(address)..usize::from(address) + usize::from(count))
@@ -50,7 +51,7 @@ impl Service for Registers {
 /// A press behind Modbus TCP that does what the test says: register 0 counts, register 1 is its state.
 struct Press {
     address: SocketAddr,
-    shows: Arc<Mutex<[u16; 2]>>,
+    shows: Arc<[AtomicU16; 2]>,
     serving: JoinHandle<()>,
 }
 
@@ -58,7 +59,7 @@ impl Press {
     async fn start() -> anyhow::Result<Press> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shows = Arc::new(Mutex::new([100, RUNNING]));
+        let shows = Arc::new([AtomicU16::new(100), AtomicU16::new(RUNNING)]);
         let shown = Arc::clone(&shows);
         let serving = tokio::spawn(async move {
             let connected = |stream, peer: SocketAddr| {
@@ -72,11 +73,11 @@ impl Press {
     }
 
     fn makes(&self, pieces: u16) {
-        self.shows.lock().unwrap()[0] += pieces;
+        self.shows[0].fetch_add(pieces, Ordering::SeqCst);
     }
 
     fn is(&self, state: u16) {
-        self.shows.lock().unwrap()[1] = state;
+        self.shows[1].store(state, Ordering::SeqCst);
     }
 
     fn sections(&self) -> String {
