@@ -8,6 +8,7 @@ pub mod page;
 mod pages;
 pub mod problem;
 pub mod server;
+pub mod span;
 pub mod tls;
 
 use std::sync::Arc;

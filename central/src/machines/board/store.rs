@@ -200,7 +200,7 @@ pub async fn open_stops(connection: &mut PgConnection, machines: &[i32]) -> sqlx
          FROM open_stops o LEFT JOIN LATERAL (
              SELECT e.reason FROM downtime_entries e
              WHERE e.machine_id = o.machine_id AND e.agent_id = o.agent_id AND e.stop = o.stop AND e.change = 'reason'
-             ORDER BY e.at DESC, e.seq DESC LIMIT 1) r ON true
+             ORDER BY e.at DESC, (e.seq IS NULL) DESC, e.epoch DESC, e.seq DESC LIMIT 1) r ON true
          WHERE o.machine_id = ANY ($1) ORDER BY o.machine_id, o.began_at DESC, o.stop DESC",
     )
     .bind(machines)
