@@ -9,6 +9,7 @@
 //! - [`plants`], [`machines`], [`agents`], [`production`], [`downtime`], …: what a plant has and what happened there;
 //!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
 //! - [`events`]: what happened at a machine, across all of these
+//! - [`queue`]: work that follows from events, and the worker that does it
 //! - [`identity`]: the key that agents know central by
 //! - [`auth`]: who asks, and what they may
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
@@ -30,6 +31,7 @@ pub mod machines;
 pub mod measurements;
 pub mod plants;
 pub mod production;
+pub mod queue;
 pub mod scans;
 pub mod serve;
 pub mod shifts;

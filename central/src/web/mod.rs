@@ -43,6 +43,13 @@ impl Reads {
     }
 }
 
+/// What a route needs that changes something, too.
+#[derive(Debug, Clone)]
+pub struct Writes {
+    pub reads: Reads,
+    pub pool: PgPool,
+}
+
 /// `api` stands under `/api/v1`, `own` beside it.
 pub fn router(api: Router, own: Router, requests: Arc<Requests>) -> Router {
     let api = api.fallback(async || Problem::not_found("there is nothing at this address"));
