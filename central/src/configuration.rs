@@ -13,13 +13,15 @@ use process::configuration::{Checked, ConfigurationError, KeyPath, Problems};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::alerts::configuration::MailSection;
+use crate::queue::configuration::WorkerSection;
 use crate::sync;
 
 /// Read when no file is named and this one exists.
 pub const DEFAULT_FILE: &str = "/etc/central/central.toml";
 
 /// Environment variables and the key that each of them replaces.
-pub const VARIABLES: [(&str, &str); 8] = [
+pub const VARIABLES: [(&str, &str); 9] = [
     ("CENTRAL_DATA_DIR", "data.dir"),
     ("CENTRAL_DATABASE_URL", "database.url"),
     ("CENTRAL_DATABASE_PASSWORD_FILE", "database.password_file"),
@@ -28,6 +30,7 @@ pub const VARIABLES: [(&str, &str); 8] = [
     ("CENTRAL_AGENTS_LISTEN", "agents.listen"),
     ("CENTRAL_AGENTS_PUBLIC_ADDRESS", "agents.public_address"),
     ("CENTRAL_WEB_LISTEN", "web.listen"),
+    ("CENTRAL_WORKER_ENABLED", "worker.enabled"),
 ];
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -37,6 +40,8 @@ pub struct Configuration {
     pub database: DatabaseSection,
     pub agents: AgentsSection,
     pub web: WebSection,
+    pub worker: WorkerSection,
+    pub mail: MailSection,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -228,6 +233,7 @@ impl Configuration {
                 "CENTRAL_WEB_LISTEN" => {
                     self.web.listen = parsed(name, &value, "an address and a port such as 127.0.0.1:8080")?;
                 }
+                "CENTRAL_WORKER_ENABLED" => self.worker.enabled = parsed(name, &value, "true or false")?,
                 _ => unreachable!("VARIABLES and this match name the same"),
             }
         }
@@ -251,6 +257,8 @@ impl Checked for Configuration {
         }
         self.database.check(&root.key("database"), problems);
         self.agents.check(&root.key("agents"), problems);
+        self.worker.check(&root.key("worker"), problems);
+        self.mail.check(&root.key("mail"), problems);
         if self.web.listen == self.agents.listen && self.web.listen.port() != 0 {
             let text = format!("{} is also agents.listen: each needs a port of its own", self.web.listen);
             problems.add(root.key("web").key("listen"), text);

@@ -10,12 +10,15 @@
 //!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
 //! - [`events`]: what happened at a machine, across all of these
 //! - [`queue`]: work that follows from events, and the worker that does it
+//! - [`alerts`]: incidents, and who is told of them
+//! - [`work`]: what `central worker` puts together
 //! - [`identity`]: the key that agents know central by
 //! - [`auth`]: who asks, and what they may
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
 
 pub mod agents;
 pub mod alarms;
+pub mod alerts;
 pub mod auth;
 pub mod cli;
 pub mod configuration;
@@ -37,4 +40,5 @@ pub mod serve;
 pub mod shifts;
 pub mod sync;
 pub mod web;
+pub mod work;
 pub mod work_orders;

@@ -14,10 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
-use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{agents, events, identity, machines, sync, web};
+use crate::web::{Reads, Writes};
+use crate::{agents, alerts, events, identity, machines, queue, sync, web, work};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -42,8 +42,12 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let address = listener.local_addr()?;
     let agents_port = Arc::new(AtomicBool::new(false));
     let sync = listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
+    let mut sources = vec![sync];
+    if configuration.worker.enabled {
+        sources.push(work::start(configuration, database, &lifecycle, &clock)?);
+    }
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(reads, agents_port, vec![sync]);
+    let router = router(Writes { reads, pool: database.pool.clone() }, agents_port, sources);
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
@@ -78,21 +82,25 @@ async fn listen_to_agents(
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.
-pub fn router(reads: Reads, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
+pub fn router(writes: Writes, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
-    let (api, _) = web::openapi::served(api(&reads));
-    let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
+    let (api, _) = web::openapi::served(api(&writes));
+    let reads = writes.reads;
+    let own = web::health::router(Readiness { reads: reads.clone(), agents_port: Some(agents_port) })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
     web::router(api, own, requests)
 }
 
 /// Every route under `/api/v1`.
-fn api(reads: &Reads) -> OpenApiRouter {
+fn api(writes: &Writes) -> OpenApiRouter {
+    let reads = &writes.reads;
     web::openapi::described()
         .merge(machines::routes::router(reads.clone()))
         .merge(events::routes::router(reads.clone()))
         .merge(agents::routes::router(reads.clone()))
+        .merge(queue::routes::router(writes.clone()))
+        .merge(alerts::routes::router(writes.clone()))
 }
 
 #[cfg(test)]
@@ -105,8 +113,8 @@ mod tests {
     #[tokio::test]
     async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
         let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
-        let reads = Reads { pool, clock: Arc::new(SystemClock::new(0)) };
-        let document = web::openapi::served(api(&reads)).1.to_pretty_json().unwrap() + "\n";
+        let reads = Reads { pool: pool.clone(), clock: Arc::new(SystemClock::new(0)) };
+        let document = web::openapi::served(api(&Writes { reads, pool })).1.to_pretty_json().unwrap() + "\n";
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(file, &document).unwrap();

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use central::database::Database;
-use central::web::Reads;
+use central::web::{Reads, Writes};
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;
@@ -85,7 +85,8 @@ impl Api {
     fn on(database: Database) -> Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
         let reads = Reads { pool: database.reader.clone(), clock };
-        Api { router: central::serve::router(reads, Arc::new(AtomicBool::new(true)), Vec::new()), database }
+        let writes = Writes { reads, pool: database.pool.clone() };
+        Api { router: central::serve::router(writes, Arc::new(AtomicBool::new(true)), Vec::new()), database }
     }
 
     async fn ask(&self, method: &str, path: &str) -> (StatusCode, String, String) {

@@ -79,6 +79,12 @@ impl From<anyhow::Error> for Failure {
 }
 
 impl Attempt {
+    /// Whether no other follows, if this one fails.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        u32::try_from(self.lease.reads).is_ok_and(|reads| reads >= self.queue.retry_policy().attempts_max)
+    }
+
     /// Ends the job in the caller's transaction: commit it, and answer [`Outcome::Finished`]. When the lease was lost
     /// nothing may be committed; dropping the transaction sees to that.
     pub async fn finish(&self, connection: &mut PgConnection) -> Result<Outcome, Failure> {

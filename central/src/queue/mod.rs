@@ -6,7 +6,7 @@
 //! [`ARCHIVE_KEPT`].
 //!
 //! # A job's life
-//! [`worker`] takes messages in batches and holds a **lease** on each: for [`LEASE`] nobody else sees it, and the lease is
+//! [`worker`] takes messages in batches and holds a **lease** on each: for [`configuration::WorkerSection::lease_s`] nobody else sees it, and the lease is
 //! extended while the job waits or runs. A handler ends a job in the transaction of its effect
 //! ([`attempt::Attempt::finish`]), or says that there is nothing to undo and lets the worker archive it with others. It
 //! says [`attempt::Failure::Retry`] or [`attempt::Failure::Fail`]; [`policy`] decides what follows. What is given up is
@@ -22,6 +22,7 @@
 //! None is promised. Jobs are written so that the last one to run finds the truth in the tables.
 
 pub mod attempt;
+pub mod configuration;
 pub mod dead_letters;
 pub mod handlers;
 pub mod job;
@@ -43,8 +44,6 @@ use sqlx::PgConnection;
 pub use self::job::Job;
 use self::policy::RetryPolicy;
 
-/// For so long nobody else sees a message that was taken; extended at a third of it.
-pub const LEASE: Duration = Duration::from_secs(60);
 /// For so long what was done can be looked up.
 pub const ARCHIVE_KEPT: Duration = Duration::from_secs(14 * 24 * 3_600);
 
@@ -82,11 +81,7 @@ impl Queue {
             Queue::EmailNotifications => (5, 1_800, 40),
             Queue::ReportGeneration => (30, 600, 5),
         };
-        RetryPolicy {
-            first: Duration::from_secs(first_s),
-            longest: Duration::from_secs(longest_s),
-            attempts_max,
-        }
+        RetryPolicy { first: Duration::from_secs(first_s), longest: Duration::from_secs(longest_s), attempts_max }
     }
 
     /// An attempt that takes longer has failed.

@@ -2,6 +2,7 @@
 //! pool of their own, so that slow work takes no connection away from ingest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use process::clock::Clock;
 use process::lifecycle::Lifecycle;
@@ -10,6 +11,7 @@ use sqlx::postgres::PgPoolOptions;
 use tokio::sync::watch;
 
 use super::attempt::Handle;
+use super::configuration::WorkerSection;
 use super::metrics::Counters;
 use super::worker::{Jitter, Settings, Worker};
 use super::{Queue, upkeep, wake};
@@ -24,7 +26,7 @@ pub fn pool(like: &PgPool) -> PgPool {
     PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .min_connections(0)
-        .acquire_timeout(std::time::Duration::from_secs(10))
+        .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(options.options([("statement_timeout", "30s")]))
 }
 
@@ -34,7 +36,7 @@ pub fn start<H: Handle>(
     pool: &PgPool,
     handler: &Arc<H>,
     clock: &Arc<dyn Clock>,
-    concurrency: usize,
+    section: &WorkerSection,
 ) -> Arc<Counters> {
     let counters = Arc::new(Counters::default());
     let jitter = Jitter::new(rand::random::<f64>);
@@ -42,7 +44,10 @@ pub fn start<H: Handle>(
     for queue in Queue::ALL {
         let worker = Worker {
             queue,
-            settings: Settings::of(queue, concurrency),
+            settings: Settings {
+                lease: Duration::from_secs(section.lease_s),
+                ..Settings::of(queue, section.concurrency)
+            },
             pool: pool.clone(),
             handler: handler.clone(),
             clock: clock.clone(),

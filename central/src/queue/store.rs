@@ -70,13 +70,12 @@ pub async fn take(
     lease: Duration,
     most: usize,
 ) -> sqlx::Result<Vec<Message>> {
-    let mut taken: Vec<Message> =
-        sqlx::query_as("SELECT msg_id, read_ct, message FROM pgmq.read($1, $2, $3)")
-            .bind(queue.as_str())
-            .bind(seconds(lease))
-            .bind(i32::try_from(most).unwrap_or(i32::MAX))
-            .fetch_all(connection)
-            .await?;
+    let mut taken: Vec<Message> = sqlx::query_as("SELECT msg_id, read_ct, message FROM pgmq.read($1, $2, $3)")
+        .bind(queue.as_str())
+        .bind(seconds(lease))
+        .bind(i32::try_from(most).unwrap_or(i32::MAX))
+        .fetch_all(connection)
+        .await?;
     taken.sort_unstable_by_key(|message| message.msg_id);
     Ok(taken)
 }

@@ -22,7 +22,7 @@ use super::attempt::{Attempt, Failure, Handle, Lease, Outcome};
 use super::metrics::{Counters, Event};
 use super::policy::{Decision, RetryPolicy, decide, next_batch};
 use super::store::{self, AttemptError, Message};
-use super::{Job, LEASE, Queue};
+use super::{Job, Queue};
 
 /// So long what is finished may wait for more to be archived with it.
 const ARCHIVE_WITHIN: Duration = Duration::from_millis(20);
@@ -34,6 +34,7 @@ pub struct Settings {
     pub concurrency: usize,
     /// Messages in one batch, when jobs are quick.
     pub batch_max: usize,
+    /// For so long nobody else sees a message that was taken; extended at a third of it.
     pub lease: Duration,
     /// How often it is looked without being told to.
     pub poll: Duration,
@@ -49,7 +50,7 @@ impl Settings {
         Settings {
             concurrency,
             batch_max: 256,
-            lease: LEASE,
+            lease: Duration::from_secs(60),
             poll: Duration::from_secs(2),
             policy: queue.retry_policy(),
             attempt_within: queue.attempt_within(),
@@ -114,6 +115,8 @@ struct Held {
     look: bool,
     poll_at: Instant,
     extend_at: Instant,
+    /// Everything held is ours at least until then.
+    leased_until: Instant,
     /// After a failure of the database.
     not_before: Instant,
 }
@@ -133,6 +136,7 @@ impl Held {
             look: true,
             poll_at: now + settings.poll,
             extend_at: now + settings.lease / 3,
+            leased_until: now + settings.lease,
             not_before: now,
         }
     }
@@ -286,10 +290,16 @@ impl<H: Handle> Worker<H> {
             let leases = held.leases();
             held.extend_at = now + self.settings.lease / 3;
             if leases.is_empty() {
+                held.leased_until = now + self.settings.lease;
                 return;
             }
             match store::extend(&self.pool, self.queue, &leases, self.settings.lease).await {
-                Ok(still) => self.let_go(held, &still.into_iter().collect()),
+                Ok(still) => {
+                    held.leased_until = now + self.settings.lease;
+                    self.let_go(held, &still.into_iter().collect());
+                }
+                // Cut off from the database for so long that others have these jobs: work on them ends here.
+                Err(_) if Instant::now() >= held.leased_until => self.let_go(held, &HashSet::new()),
                 Err(error) => {
                     held.extend_at = now + self.settings.lease / 10;
                     tracing::debug!(%error, "leases were not extended; it is tried again");
@@ -360,7 +370,9 @@ impl<H: Handle> Worker<H> {
         match settled {
             Ok(true) => self.counters.add(queue, event, 1),
             Ok(false) => self.counters.add(queue, Event::Lost, 1),
-            Err(error) => tracing::warn!(%error, id = lease.id, "the end of an attempt was not noted: the job is seen again"),
+            Err(error) => {
+                tracing::warn!(%error, id = lease.id, "the end of an attempt was not noted: the job is seen again")
+            }
         }
     }
 
@@ -387,7 +399,9 @@ impl<H: Handle> Worker<H> {
     async fn give_back(&self, leases: &[Lease]) {
         match store::give_back(&self.pool, self.queue, leases).await {
             Ok(()) => self.counters.add(self.queue, Event::GivenBack, leases.len() as u64),
-            Err(error) => tracing::warn!(%error, jobs = leases.len(), "jobs were not given back: their leases will end"),
+            Err(error) => {
+                tracing::warn!(%error, jobs = leases.len(), "jobs were not given back: their leases will end")
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use central::web::Reads;
+use central::web::{Reads, Writes};
 use hyper::StatusCode;
 use protocol::id::Instance;
 use protocol::reply::Verdict;
@@ -19,7 +19,8 @@ use crate::cluster::stock;
 async fn scrape(central: &Central) -> String {
     let reads = Reads { pool: central.pool.clone(), clock: central.clock() };
     let ready = Arc::new(AtomicBool::new(true));
-    let router = central::serve::router(reads, ready, vec![central.metrics.clone()]);
+    let writes = Writes { reads, pool: central.pool.clone() };
+    let router = central::serve::router(writes, ready, vec![central.metrics.clone()]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stopping = CancellationToken::new();

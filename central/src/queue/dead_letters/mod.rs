@@ -69,7 +69,13 @@ impl Verdict {
 }
 
 /// Does what was decided. False when there is no such dead letter (any more).
-pub async fn decide(pool: &PgPool, plants: Option<&[i32]>, id: i64, verdict: Verdict, by: &str) -> anyhow::Result<bool> {
+pub async fn decide(
+    pool: &PgPool,
+    plants: Option<&[i32]>,
+    id: i64,
+    verdict: Verdict,
+    by: &str,
+) -> anyhow::Result<bool> {
     let mut transaction = pool.begin().await?;
     let Some(letter) = store::take(&mut transaction, plants, id).await? else { return Ok(false) };
     if verdict == Verdict::Replay {
