@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn letter(title: &str, detail: &str) -> Letter {
-        let at = |s| DateTime::from_timestamp(1_773_000_000 + s, 0).unwrap();
+        let at = |s: i64| DateTime::from_timestamp(1_773_000_000 + s, 0).unwrap();
         Letter {
             delivery: Uuid::nil(),
             opening: None,
