@@ -9,6 +9,7 @@
 //! - [`plants`], [`machines`], [`agents`], [`production`], [`downtime`], …: what a plant has and what happened there;
 //!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
 //! - [`events`]: what happened at a machine, across all of these
+//! - [`live`]: what changes, to every open page
 //! - [`queue`]: work that follows from events, and the worker that does it
 //! - [`alerts`]: incidents, and who is told of them
 //! - [`work`]: what `central worker` puts together
@@ -30,6 +31,7 @@ pub mod events;
 pub mod fact;
 pub mod gaps;
 pub mod identity;
+pub mod live;
 pub mod machines;
 pub mod measurements;
 pub mod plants;

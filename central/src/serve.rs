@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
+use crate::live::{self, Hub};
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
 use crate::web::{Reads, Writes};
@@ -46,12 +47,21 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     if configuration.worker.enabled {
         sources.push(work::start(configuration, database, &lifecycle, &clock)?);
     }
+    let hub = Hub::new(clock.clone(), rand::random());
+    follow_changes(database, &lifecycle, &hub);
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(Writes { reads, pool: database.pool.clone() }, agents_port, sources);
+    let router = router(Writes { reads, pool: database.pool.clone() }, hub, agents_port, sources);
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
     Ok(supervisor)
+}
+
+/// On two connections of its own: neither ingest nor a slow page holds up the board.
+fn follow_changes(database: &Database, lifecycle: &Lifecycle, hub: &Arc<Hub>) {
+    let pool = database.apart(2);
+    lifecycle.spawn("listening to changes", live::listen::run(hub.clone(), pool.clone(), lifecycle.stopping()));
+    lifecycle.spawn("live board", live::refresh::run(hub.clone(), pool, lifecycle.stopping()));
 }
 
 async fn listen_to_agents(
@@ -82,10 +92,16 @@ async fn listen_to_agents(
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.
-pub fn router(writes: Writes, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
+pub fn router(
+    writes: Writes,
+    hub: Arc<Hub>,
+    agents_port: Arc<AtomicBool>,
+    mut sources: Vec<Arc<dyn Exposes>>,
+) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
-    let (api, _) = web::openapi::served(api(&writes));
+    sources.push(hub.clone());
+    let (api, _) = web::openapi::served(api(&writes, &hub));
     let reads = writes.reads;
     let own = web::health::router(Readiness { reads: reads.clone(), agents_port: Some(agents_port) })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
@@ -93,12 +109,13 @@ pub fn router(writes: Writes, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc
 }
 
 /// Every route under `/api/v1`.
-fn api(writes: &Writes) -> OpenApiRouter {
+fn api(writes: &Writes, hub: &Arc<Hub>) -> OpenApiRouter {
     let reads = &writes.reads;
     web::openapi::described()
         .merge(machines::routes::router(reads.clone()))
         .merge(events::routes::router(reads.clone()))
         .merge(agents::routes::router(reads.clone()))
+        .merge(live::routes::router(hub.clone()))
         .merge(queue::routes::router(writes.clone()))
         .merge(alerts::routes::router(writes.clone()))
 }
@@ -114,7 +131,8 @@ mod tests {
     async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
         let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
         let reads = Reads { pool: pool.clone(), clock: Arc::new(SystemClock::new(0)) };
-        let document = web::openapi::served(api(&Writes { reads, pool })).1.to_pretty_json().unwrap() + "\n";
+        let hub = Hub::new(reads.clock.clone(), 0);
+        let document = web::openapi::served(api(&Writes { reads, pool }, &hub)).1.to_pretty_json().unwrap() + "\n";
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(file, &document).unwrap();

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use central::database::Database;
+use central::live::Hub;
 use central::web::{Reads, Writes};
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
@@ -84,9 +85,10 @@ impl Api {
 
     fn on(database: Database) -> Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
+        let hub = Hub::new(clock.clone(), 1);
         let reads = Reads { pool: database.reader.clone(), clock };
         let writes = Writes { reads, pool: database.pool.clone() };
-        Api { router: central::serve::router(writes, Arc::new(AtomicBool::new(true)), Vec::new()), database }
+        Api { router: central::serve::router(writes, hub, Arc::new(AtomicBool::new(true)), Vec::new()), database }
     }
 
     async fn ask(&self, method: &str, path: &str) -> (StatusCode, String, String) {

@@ -63,6 +63,12 @@ pub async fn notify(connection: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// Tells open pages to look at work again.
+pub async fn notify_pages(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("SELECT pg_notify('changes', 'work')").execute(connection).await?;
+    Ok(())
+}
+
 /// Takes up to `most` messages, oldest first. Those that others are taking are passed over.
 pub async fn take(
     connection: &mut PgConnection,
@@ -177,7 +183,7 @@ pub async fn bury(pool: &PgPool, queue: Queue, lease: Lease, error: &AttemptErro
          SELECT pgmq.send('dlq', jsonb_build_object(
                     'queue', $3::text, 'msg_id', msg_id, 'attempts', read_ct, 'enqueued_at', enqueued_at,
                     'message', message, 'errors', coalesce(headers -> 'errors', '[]') || jsonb_build_array($4::jsonb))),
-                pg_notify('changes', '')
+                pg_notify('changes', 'work')
          FROM dead",
     );
     let buried = sqlx::query(statement)

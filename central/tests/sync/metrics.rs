@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use central::live::Hub;
 use central::web::{Reads, Writes};
 use hyper::StatusCode;
 use protocol::id::Instance;
@@ -19,8 +20,9 @@ use crate::cluster::stock;
 async fn scrape(central: &Central) -> String {
     let reads = Reads { pool: central.pool.clone(), clock: central.clock() };
     let ready = Arc::new(AtomicBool::new(true));
+    let hub = Hub::new(reads.clock.clone(), 0);
     let writes = Writes { reads, pool: central.pool.clone() };
-    let router = central::serve::router(writes, ready, vec![central.metrics.clone()]);
+    let router = central::serve::router(writes, hub, ready, vec![central.metrics.clone()]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stopping = CancellationToken::new();

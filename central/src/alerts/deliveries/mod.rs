@@ -78,6 +78,7 @@ pub async fn announce(
     tracing::info!(?incidents, notice = kind.as_str(), "incidents");
     let made = store::make(&mut *connection, kind, incidents, now).await?;
     let jobs: Vec<Job> = made.into_iter().map(|(delivery, plant_id, way)| job(way, plant_id, delivery)).collect();
+    queue::store::notify_pages(&mut *connection).await?;
     queue::send_all(connection, &jobs).await
 }
 

@@ -85,6 +85,7 @@ pub async fn decide(
         super::store::send(&mut transaction, queue, std::slice::from_ref(&letter.message)).await?;
         super::store::notify(&mut transaction).await?;
     }
+    super::store::notify_pages(&mut transaction).await?;
     record_decision(id, verdict, by);
     transaction.commit().await?;
     Ok(true)
