@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use central::api::Api;
-use central::auth::tokens::{self, NewToken};
 use central::api::Api;
+use central::auth::tokens::{self, NewToken};
 use central::auth::{Access, Permission, Plants, Principal};
 use central::database::Database;
 use central::live::{self, Hub};
