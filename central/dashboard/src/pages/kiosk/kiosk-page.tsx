@@ -8,7 +8,7 @@ import { lines, lineTitle, summary } from "../plant-now/overview.ts";
 import { SummaryStrip } from "../plant-now/summary-strip.tsx";
 import { MachineTile } from "../plant-now/tile.tsx";
 import { arrangement, capacity, FONT_MIN_PX, type Screenful, screenfuls } from "./arrangement.ts";
-import { useHiddenCursor, useScreenAwake, useSize } from "./screen.ts";
+import { useHiddenCursor, useScreenAwake, useSize } from "../../parts/screen.ts";
 
 const GAP_PX = 12;
 const SCREENFUL_MS = 15_000;

@@ -31,7 +31,7 @@ export function PlantNowPage() {
           <Link
             to="/kiosk"
             search={{ plant: search.plant, line: search.line }}
-            className={buttonClass({ small: true })}
+            className={`${buttonClass({ small: true })} max-sm:hidden`}
           >
             <ScreenIcon /> Kiosk
           </Link>

@@ -8,7 +8,7 @@ export function SummaryStrip({ of }: { of: Summary }) {
       <Figure state="running" value={of.running} word={`of ${numberText(of.machines)} running`} always />
       <Figure state="stopped" value={of.stopped} word="stopped" />
       <Figure state="no_data" value={of.unknown} word="without data" />
-      <Figure value={of.unexplained_stops} word="unexplained stops" />
+      <Figure value={of.unexplained_stops} word="unexplained" />
     </dl>
   );
 }

@@ -70,7 +70,7 @@ function StateStrip({ state, since }: { state: ShownState; since: string | null 
   const filled = state === "stopped";
   return (
     <p
-      className={`flex items-baseline justify-between gap-2 px-[0.9em] py-[0.4em] ${
+      className={`flex items-center justify-between gap-2 px-[0.9em] py-[0.4em] ${
         filled ? "bg-alarm-fill text-on-alarm" : isAbnormal(state) ? "" : "border-line border-b"
       }`}
     >
