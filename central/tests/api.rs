@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use central::database::Database;
+use central::live::Hub;
 use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
@@ -84,8 +85,9 @@ impl Api {
 
     fn on(database: Database) -> Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
+        let hub = Hub::new(clock.clone(), 1);
         let reads = Reads { pool: database.reader.clone(), clock };
-        Api { router: central::serve::router(reads, Arc::new(AtomicBool::new(true)), Vec::new()), database }
+        Api { router: central::serve::router(reads, hub, Arc::new(AtomicBool::new(true)), Vec::new()), database }
     }
 
     async fn ask(&self, method: &str, path: &str) -> (StatusCode, String, String) {

@@ -1,5 +1,6 @@
 //! Machines: who may report them, how they stand, and every state they were in.
 
+pub mod board;
 pub mod overview;
 pub mod routes;
 pub mod store;
