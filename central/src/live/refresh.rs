@@ -4,7 +4,7 @@
 //! stand, and, for those whose agent's mark moved since the look before, what is derived from their facts. Sync moves the
 //! mark in the transaction that writes the facts, so that nothing is missed, however late it is. What moves no mark
 //! (a quarantined event that was released, a stop that ages out of the last 24 hours) shows when everything is read anew,
-//! every [`ANEW_EVERY`]. A failed look changes nothing that the next one does not do again.
+//! every [`ANEW_EVERY`], and after a look that failed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,7 +77,7 @@ pub async fn run(hub: Arc<Hub>, pool: PgPool, stopping: CancellationToken) -> an
     loop {
         tokio::select! {
             () = hub.signal.wake.notified() => tokio::time::sleep_until(next).await,
-            () = tokio::time::sleep_until(refresher.last_look + POLL) => {}
+            () = tokio::time::sleep_until(refresher.next_poll()) => {}
             _ = beat.tick() => { hub.beat(); continue }
             () = stopping.cancelled() => break,
         }
@@ -125,6 +125,13 @@ impl Refresher {
         }
     }
 
+    /// When to look without being told.
+    fn next_poll(&self) -> Instant {
+        let poll = self.last_look + POLL;
+        let anew = self.read_anew_at.filter(|_| self.outdated && !self.failing).map(|read| read + ANEW_AT_MOST_EVERY);
+        anew.map_or(poll, |anew| anew.min(poll))
+    }
+
     /// One look; answers how long to wait until the next may follow.
     async fn turn(&mut self) -> Duration {
         self.last_look = Instant::now();
@@ -144,6 +151,8 @@ impl Refresher {
                 LOOK_PAUSE + LOOK_PAUSE_PER_STREAM * streams
             }
             Err(error) => {
+                // Half of a look may be in the picture.
+                self.read_anew_at = None;
                 self.hub.counters.look_failed();
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::warn!(%error, "the board stays as it was: the database was not read; it is tried again");
@@ -166,31 +175,32 @@ impl Refresher {
         let anew = self
             .read_anew_at
             .is_none_or(|read| read.elapsed() >= ANEW_EVERY || (self.outdated && read.elapsed() >= ANEW_AT_MOST_EVERY));
-        let mut moved = if anew {
+        let mut stale = if anew || self.outdated {
             let places = store::places(&mut transaction).await?;
-            self.picture.places(places, &mut self.days);
-            let all: Vec<i32> = self.picture.machines.keys().copied().collect();
-            let agents = heads.iter().map(|head| head.agent_id).collect();
-            (Touched { stops: all.clone(), jobs: all.clone(), shifts: agents }, all)
+            let unread = self.picture.places(places, &mut self.days);
+            if anew { self.picture.machines.keys().copied().collect() } else { unread }
         } else {
-            let since = self.moved(&heads);
-            let agents: Vec<i32> = since.iter().map(|head| head.agent_id).collect();
-            let touched =
-                if since.is_empty() { Touched::default() } else { store::touched(&mut transaction, &since).await? };
-            (touched, self.picture.machines_of(&agents))
+            Vec::new()
         };
-        moved.1.extend(self.picture.roll_over(&mut self.days));
+        let since = if anew { Vec::new() } else { self.moved(&heads) };
+        let mut touched =
+            if since.is_empty() { Touched::default() } else { store::touched(&mut transaction, &since).await? };
+        self.pending.stops |= !touched.stops.is_empty();
+        touched.stops.extend(&stale);
+        touched.jobs.extend(&stale);
+        touched.shifts.extend(self.picture.agents_of(&stale));
+        stale.extend(self.picture.machines_of(&since.iter().map(|head| head.agent_id).collect::<Vec<_>>()));
+        stale.extend(self.picture.roll_over(&mut self.days));
+        stale.extend(&touched.jobs);
         for seen in self.picture.machines.values_mut() {
             seen.stands(live.remove(&seen.place.id));
         }
-        self.read_stops(&mut transaction, &moved.0.stops, now).await?;
-        self.read_jobs(&mut transaction, &moved.0.jobs).await?;
-        moved.1.extend(&moved.0.jobs);
+        self.read_stops(&mut transaction, &touched.stops, now).await?;
+        self.read_jobs(&mut transaction, &touched.jobs).await?;
         self.read_job_bases(&mut transaction, now).await?;
-        self.read_counts(&mut transaction, moved.1).await?;
-        self.read_operators(&mut transaction, &moved.0.shifts, now).await?;
+        self.read_counts(&mut transaction, stale).await?;
+        self.read_operators(&mut transaction, &touched.shifts, now).await?;
         transaction.commit().await?;
-        self.pending.stops |= !anew && !moved.0.stops.is_empty();
         self.pending.agents |= heads.iter().any(|head| self.heads.get(&head.agent_id) != Some(head));
         self.heads = heads.into_iter().map(|head| (head.agent_id, head)).collect();
         if anew {

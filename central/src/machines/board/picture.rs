@@ -3,7 +3,7 @@
 //! Parts are replaced as a whole, machine by machine, by what the same questions answer again: reading a part twice is
 //! as good as once, and reading everything anew ends in the same picture as having followed every change.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use protocol::event::MachineState;
@@ -185,17 +185,24 @@ impl Picture {
         self.machines.values().map(Seen::row).collect()
     }
 
-    /// Takes over the machines that there are. Those that are new, and those whose day or agent changed, are to be read.
-    pub fn places(&mut self, places: Vec<Place>, days: &mut Days) {
+    /// Takes over the machines that there are. Answers those of which everything is to be read: they are new, or another
+    /// agent's.
+    pub fn places(&mut self, places: Vec<Place>, days: &mut Days) -> Vec<i32> {
         let mut before = std::mem::take(&mut self.machines);
+        let mut unread = Vec::new();
         for place in places {
             let day = days.today(&place.time_zone);
-            let seen = match before.remove(&place.id) {
+            let before = before.remove(&place.id);
+            if before.as_ref().is_none_or(|seen| seen.place.agent_id != place.agent_id) {
+                unread.push(place.id);
+            }
+            let seen = match before {
                 Some(seen) => Seen { place, ..seen },
                 None => Seen::new(place, day),
             };
             self.machines.insert(seen.place.id, seen);
         }
+        unread
     }
 
     /// Machines on which another day has begun; they count from zero until they are read.
@@ -209,6 +216,12 @@ impl Picture {
             }
         }
         rolled
+    }
+
+    /// The agents of these machines.
+    #[must_use]
+    pub fn agents_of(&self, machines: &[i32]) -> BTreeSet<i32> {
+        machines.iter().filter_map(|machine| Some(self.machines.get(machine)?.place.agent_id)).collect()
     }
 
     /// Machines of these agents.
