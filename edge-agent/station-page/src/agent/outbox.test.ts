@@ -126,7 +126,8 @@ test("a reload loses nothing and says how it ended", async () => {
   const after = new Bench();
   after.storage = before.storage;
   const late: [Waiting, Outcome][] = [];
-  const second = new Outbox(after, (waiting, outcome) => late.push([waiting, outcome]));
+  const second = new Outbox(after);
+  second.onLate = (waiting, outcome) => late.push([waiting, outcome]);
   await settled();
   expect(after.sent.map(({ path }) => path)).toEqual(["pieces", "shift-note"]);
   expect(late.map(([{ label }, { is }]) => [label, is])).toEqual([

@@ -51,15 +51,11 @@ export class Outbox {
   private readonly settle = new Map<string, (outcome: Outcome) => void>();
   private readonly watchers = new Set<() => void>();
   /** Told of entries that an earlier life of the page had made. */
-  private readonly onLate: (waiting: Waiting, outcome: Outcome) => void;
+  onLate: (waiting: Waiting, outcome: Outcome) => void = () => {};
   private isSending = false;
   private cancelPause: (() => void) | null = null;
 
-  constructor(
-    private readonly surroundings: Surroundings,
-    onLate: (waiting: Waiting, outcome: Outcome) => void = () => {},
-  ) {
-    this.onLate = onLate;
+  constructor(private readonly surroundings: Surroundings) {
     this.items = kept(surroundings.storage);
     void this.sendNext();
   }

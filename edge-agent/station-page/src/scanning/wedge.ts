@@ -11,13 +11,18 @@ export interface Wedge {
 
 const LAYOUT = "station.scanner_layout";
 type Field = HTMLInputElement | HTMLTextAreaElement;
+/** What a field held before a burst. */
+interface Held {
+  field: Field;
+  value: string;
+}
 
 /** Returns how to stop. */
 export function listen(wedge: Wedge): () => void {
   const framer = new Framer();
   const swallowed = new Set<string>();
-  let before: { field: Field; value: string } | null = null;
-  let earlier: typeof before = null;
+  let before: Held | null = null;
+  let earlier: Held | null = null;
   let timer = 0;
 
   const follow = (event: KeyboardEvent, verdict: Verdict) => {
@@ -31,7 +36,7 @@ export function listen(wedge: Wedge): () => void {
     }
     if (verdict.scan) finish(verdict, verdict.began ? earlier : before);
   };
-  const finish = ({ scan }: Verdict, held: typeof before) => {
+  const finish = ({ scan }: Verdict, held: Held | null) => {
     if (!scan) return;
     // The last key reaches the field only after this.
     setTimeout(() => restore(held), 0);
@@ -90,13 +95,13 @@ function fieldUnderFocus(): Field | null {
     : null;
 }
 
-function snapshot() {
+function snapshot(): Held | null {
   const field = fieldUnderFocus();
   return field && { field, value: field.value };
 }
 
 /** Puts back what the field held, in a way that React notices. */
-function restore(held: { field: Field; value: string } | null) {
+function restore(held: Held | null) {
   if (!held || held.field.value === held.value) return;
   const prototype = held.field instanceof HTMLTextAreaElement ? HTMLTextAreaElement : HTMLInputElement;
   Object.getOwnPropertyDescriptor(prototype.prototype, "value")?.set?.call(held.field, held.value);
