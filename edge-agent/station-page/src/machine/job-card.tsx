@@ -17,7 +17,10 @@ export function JobCard({ machine }: { machine: Machine }) {
   }
   const share = job.quantity ? Math.min(1, job.good / job.quantity) : null;
   return (
-    <section aria-label={texts.job} className="rounded-card bg-surface px-4 py-3 sm:px-6 sm:py-4">
+    <section
+      aria-label={texts.job}
+      className="flex flex-col justify-center rounded-card bg-surface px-4 py-3 sm:px-6 sm:py-4 md:max-h-72 md:flex-1"
+    >
       <div className="flex flex-wrap items-end justify-between gap-x-6 gap-y-1">
         <div className="min-w-0">
           <p className="font-medium text-ink-soft text-lg">
@@ -28,7 +31,7 @@ export function JobCard({ machine }: { machine: Machine }) {
           </h3>
         </div>
         <p className="whitespace-nowrap">
-          <span className="font-semibold text-4xl xl:text-5xl">{formats.number(job.good)}</span>
+          <span className="font-semibold text-4xl xl:text-6xl">{formats.number(job.good)}</span>
           {job.quantity !== null && (
             <span className="ml-2 text-ink-soft text-xl">{texts.of_quantity(formats.number(job.quantity))}</span>
           )}

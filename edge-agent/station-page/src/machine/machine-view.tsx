@@ -17,7 +17,7 @@ export function MachineView({ machine, isOnly }: { machine: Machine; isOnly: boo
           {texts.all_machines}
         </a>
       )}
-      <div className="grid flex-1 content-start gap-3 sm:gap-4 md:grid-cols-[minmax(0,1fr)_17rem] lg:grid-cols-[minmax(0,1fr)_20rem]">
+      <div className="grid flex-1 gap-3 max-md:content-start sm:gap-4 md:grid-cols-[minmax(0,1fr)_17rem] lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="flex flex-col gap-3 sm:gap-4">
           <StateCard machine={machine} />
           <JobCard machine={machine} />

@@ -18,7 +18,7 @@ export function StateCard({ machine }: { machine: Machine }) {
         <h2 className={`font-medium text-lg ${isStopped ? "" : "text-ink-soft"}`}>
           <ForeignText max={60}>{machine.title}</ForeignText>
         </h2>
-        <p className="flex flex-wrap items-baseline justify-between gap-x-6">
+        <p className="mt-1 flex flex-wrap items-center justify-between gap-x-6">
           <StateMark
             state={machine.state}
             className={`text-4xl sm:text-5xl xl:text-6xl ${isStopped ? "" : stateColour(machine.state)}`}

@@ -20,7 +20,7 @@ export function NumberPad({
     <Button
       key={label}
       large
-      className="text-2xl tabular-nums"
+      className="text-2xl!"
       aria-label={name}
       tabIndex={-1}
       onPointerDown={(event) => event.preventDefault()}

@@ -33,7 +33,7 @@ export function Panel({
     };
   }, []);
   return (
-    <div className="fixed inset-0 z-20 flex items-center justify-center bg-black/50 sm:p-4">
+    <div className="fixed inset-0 z-20 flex items-center justify-center bg-[rgb(0_0_0/55%)] sm:p-4">
       <div
         ref={panel}
         role="dialog"
