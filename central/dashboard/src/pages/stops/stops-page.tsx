@@ -1,0 +1,5 @@
+import { Page } from "../../parts/page.tsx";
+
+export function StopsPage() {
+  return <Page title="Stops">{null}</Page>;
+}
