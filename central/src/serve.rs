@@ -18,7 +18,7 @@ use crate::live::{self, Hub};
 use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{agents, events, identity, machines, sync, web};
+use crate::{agents, downtime, events, identity, machines, production, scans, shifts, sync, web, work_orders};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -102,6 +102,12 @@ pub fn router(reads: Reads, hub: Arc<Hub>, agents_port: Arc<AtomicBool>, mut sou
 fn api(reads: &Reads, hub: &Arc<Hub>) -> OpenApiRouter {
     web::openapi::described()
         .merge(machines::routes::router(reads.clone()))
+        .merge(machines::timeline::routes::router(reads.clone()))
+        .merge(production::routes::router(reads.clone()))
+        .merge(work_orders::jobs::routes::router(reads.clone()))
+        .merge(downtime::routes::router(reads.clone()))
+        .merge(scans::routes::router(reads.clone()))
+        .merge(shifts::routes::router(reads.clone()))
         .merge(events::routes::router(reads.clone()))
         .merge(agents::routes::router(reads.clone()))
         .merge(live::routes::router(hub.clone()))

@@ -204,11 +204,13 @@ async fn events_can_be_followed_to_the_reading_they_came_from() {
     assert_eq!(
         list["events"][12],
         json!({
-            "at": "2026-03-10T12:01:00Z", "clock": "synchronized", "agent": "hall-1", "epoch": 1, "seq": 1,
+            "at": "2026-03-10T12:01:00Z", "clock": "synchronized", "recorded_by": "agent", "agent": "hall-1",
+            "epoch": 1, "seq": 1,
             "kind": "count", "signal": "parts", "quality": "good", "delta": 5, "raw": 105, "basis": "increase",
         })
     );
     assert_eq!(list["events"][4]["seq"], Value::Null, "central itself raised that alarm");
+    assert_eq!(list["events"][4]["recorded_by"], "central");
     assert_eq!(list["events"][8]["raw"], "AQI=");
     assert_eq!(list["events"][8]["elements"], json!([{ "ai": "01", "value": "0" }]));
     assert_eq!(list["events"][7]["began_at"], "2026-03-10T12:03:00Z");

@@ -4,3 +4,5 @@ pub mod board;
 pub mod overview;
 pub mod routes;
 pub mod store;
+pub mod subject;
+pub mod timeline;
