@@ -23,7 +23,7 @@ export function CountsChart({
   per: string;
 }) {
   const id = useId();
-  const [area, { width }] = useSize<HTMLDivElement>();
+  const [area, { width }] = useSize<HTMLElement>();
   const [at, setAt] = useState(-1);
   const highest = Math.max(1, ...buckets.map((bucket) => Math.max(sumOf(bucket), bucket.target ?? 0)));
   const ticks = countTicks(highest, 4);
@@ -41,11 +41,10 @@ export function CountsChart({
   };
   return (
     <div className="rounded-card border border-line bg-surface p-3">
-      <div
+      <section
         ref={area}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it is walked through by keys
         tabIndex={0}
-        role="group"
         aria-label={`Pieces per ${per}. Left and right walk from bar to bar.`}
         onKeyDown={onKeyDown}
       >
@@ -60,7 +59,6 @@ export function CountsChart({
             </g>
           ))}
           {buckets.map((bucket, index) => (
-            // biome-ignore lint/a11y/noStaticElementInteractions: keys do the same on the group around it
             <g key={bucket.from} transform={`translate(${LEFT + index * step} 0)`} onPointerEnter={() => setAt(index)}>
               <rect width={step} height={HEIGHT} className={index === at ? "fill-trough" : "fill-transparent"} />
               <Bar id={id} bucket={bucket} step={step} y={y} />
@@ -72,7 +70,7 @@ export function CountsChart({
             </g>
           ))}
         </svg>
-      </div>
+      </section>
       <p
         aria-live="polite"
         className="mt-1 flex min-h-7 flex-wrap items-center gap-x-5 gap-y-1 border-line border-t pt-2 text-sm"

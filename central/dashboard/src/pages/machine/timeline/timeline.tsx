@@ -25,7 +25,7 @@ interface Props {
 /** What the machine was doing, to the second: drag to zoom, arrow keys to walk from state to state. */
 export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
   const id = useId();
-  const [area, { width }] = useSize<HTMLDivElement>();
+  const [area, { width }] = useSize<HTMLElement>();
   const [zoom, setZoom] = useState<View | null>(null);
   const [chosen, setChosen] = useState(-1);
   const [hovered, setHovered] = useState(-1);
@@ -95,11 +95,10 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
   return (
     <div className="flex flex-col gap-2">
       <div className="rounded-card border border-line bg-surface px-3 pt-3 pb-2">
-        <div
+        <section
           ref={area}
           // biome-ignore lint/a11y/noNoninteractiveTabindex: it is walked through by keys
           tabIndex={0}
-          role="group"
           aria-label={`States from ${momentText(view.from_ms, "full", time_zone)} to ${momentText(view.to_ms, "full", time_zone)}. Left and right walk from state to state, plus and minus zoom, page up and down move, home shows all.`}
           onKeyDown={onKeyDown}
           className="rounded-sm"
@@ -153,7 +152,7 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
               />
             )}
           </svg>
-        </div>
+        </section>
         <div className="mt-1 flex min-h-9 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-line border-t pt-2">
           <p aria-live="polite" className="min-w-0 text-sm">
             {shown ? (
