@@ -9,12 +9,14 @@ import {
   redirect,
 } from "@tanstack/react-router";
 import { feed } from "./live/feed.ts";
+import { MACHINE_VIEWS, type MachineView } from "./pages/machine/views.ts";
 import { PlantNowPage } from "./pages/plant-now/plant-now-page.tsx";
-import { flag, text, wholeNumber } from "./search.ts";
+import { flag, oneOf, text, wholeNumber } from "./search.ts";
 import { setupNeeded } from "./session/requests.ts";
 import { sessionQuery } from "./session/session.ts";
 import { Failed, NotFound, Pending } from "./shell/fallbacks.tsx";
 import { Shell } from "./shell/shell.tsx";
+import { RANGES, type RangeSearch } from "./time/range.ts";
 
 const root = createRootRouteWithContext<{ queries: QueryClient }>()({
   component: Outlet,
@@ -65,6 +67,12 @@ const shell = createRoute({
   component: Shell,
 });
 
+const rangeSearch = (search: Record<string, unknown>): RangeSearch => ({
+  range: oneOf(...RANGES)(search.range),
+  from: text(search.from),
+  to: text(search.to),
+});
+
 const plantNow = createRoute({
   getParentRoute: () => shell,
   path: "/",
@@ -89,13 +97,21 @@ const kiosk = createRoute({
 const machine = createRoute({
   getParentRoute: () => shell,
   path: "/machines/$machine",
+  validateSearch: (search): RangeSearch & { show?: MachineView | undefined } => ({
+    ...rangeSearch(search),
+    show: oneOf(...MACHINE_VIEWS)(search.show),
+  }),
   component: lazyRouteComponent(() => import("./pages/machine/machine-page.tsx"), "MachinePage"),
 });
 
 const stops = createRoute({
   getParentRoute: () => shell,
   path: "/stops",
-  validateSearch: (search): { machine?: number | undefined } => ({ machine: wholeNumber(search.machine) }),
+  validateSearch: (search): RangeSearch & { machine?: number | undefined; all?: true | undefined } => ({
+    ...rangeSearch(search),
+    machine: wholeNumber(search.machine),
+    all: flag(search.all),
+  }),
   component: lazyRouteComponent(() => import("./pages/stops/stops-page.tsx"), "StopsPage"),
 });
 

@@ -1,48 +1,6 @@
+import type { Board, BoardMachine } from "../api/types.ts";
+
 /** The board as the stream of events makes it. Pure: no clock, no connection. */
-
-export interface Job {
-  work_order: string;
-  product: string | null;
-  product_title: string | null;
-  quantity: number | null;
-  good: number | null;
-  since: string;
-  ideal_cycle_ms: number | null;
-  expected: number | null;
-}
-
-export interface OpenStop {
-  stop: number;
-  agent_id: number;
-  began_at: string;
-  reason: string | null;
-}
-
-export interface BoardMachine {
-  id: number;
-  plant: string;
-  plant_id: number;
-  line: string | null;
-  name: string;
-  title: string;
-  agent: string;
-  state: string | null;
-  state_since: string | null;
-  reported_at: string | null;
-  last_reading_at: string | null;
-  good: number;
-  scrap: number;
-  rework: number;
-  job: Job | null;
-  unexplained_stops: number;
-  open_stop: OpenStop | null;
-  operators: string[];
-}
-
-export interface Board {
-  at: string;
-  machines: BoardMachine[];
-}
 
 export type BoardEvent =
   | { event: "board"; data: Board }

@@ -1,6 +1,7 @@
 import { useCallback, useSyncExternalStore } from "react";
 import { useAsTimePasses } from "screens";
-import type { BoardMachine, Machines } from "./board.ts";
+import type { BoardMachine } from "../api/types.ts";
+import type { Machines } from "./board.ts";
 import { type FeedState, feed, SILENT_AFTER_MS } from "./feed.ts";
 
 /** All machines. Renders again with every change of any of them: for lists and sums, not for one machine. */

@@ -6,7 +6,12 @@ const iso = (at: number) => new Date(at).toISOString();
 
 it("today begins with the plant's day and goes on", () => {
   const range = rangeOf({}, NOW, "Europe/Berlin");
-  expect([range.name, iso(range.from_ms), range.to_ms, range.live]).toEqual(["today", "2026-11-21T23:00:00.000Z", NOW, true]);
+  expect([range.name, iso(range.from_ms), range.to_ms, range.live]).toEqual([
+    "today",
+    "2026-11-21T23:00:00.000Z",
+    NOW,
+    true,
+  ]);
 });
 
 it("yesterday is whole and over", () => {

@@ -38,7 +38,12 @@ export function rangeOf(search: RangeSearch, now_ms: number, time_zone: string):
     case "8h":
       return { name: "8h", from_ms: now_ms - 8 * HOUR_MS, to_ms: now_ms, live: true };
     case "yesterday":
-      return { name: "yesterday", from_ms: midnight(now_ms, time_zone, -1), to_ms: midnight(now_ms, time_zone), live: false };
+      return {
+        name: "yesterday",
+        from_ms: midnight(now_ms, time_zone, -1),
+        to_ms: midnight(now_ms, time_zone),
+        live: false,
+      };
     case "week":
       return { name: "week", from_ms: midnight(now_ms, time_zone, -6), to_ms: now_ms, live: true };
     default:

@@ -42,7 +42,9 @@ describe("ticks", () => {
 
   it("are never more than asked for, whatever the span", () => {
     for (const length of [900, 60_000, 3_600_000, 90 * 86_400_000]) {
-      expect(ticks(ms("2026-11-22T10:07:00Z"), ms("2026-11-22T10:07:00Z") + length, BERLIN, 8).at.length).toBeLessThanOrEqual(9);
+      expect(
+        ticks(ms("2026-11-22T10:07:00Z"), ms("2026-11-22T10:07:00Z") + length, BERLIN, 8).at.length,
+      ).toBeLessThanOrEqual(9);
     }
   });
 });

@@ -62,7 +62,12 @@ const STEPS_MS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200,
 );
 
 /** Round moments of the plant's clock, at most `most` of them between two moments. */
-export function ticks(from_ms: number, to_ms: number, time_zone: string, most: number): { step_ms: number; at: number[] } {
+export function ticks(
+  from_ms: number,
+  to_ms: number,
+  time_zone: string,
+  most: number,
+): { step_ms: number; at: number[] } {
   const wanted = (to_ms - from_ms) / Math.max(1, most);
   const days = Math.ceil(wanted / DAY_MS);
   const step_ms = STEPS_MS.find((step) => step >= wanted) ?? days * DAY_MS;

@@ -3,12 +3,12 @@ import { useEffect, useMemo, useState } from "react";
 import { ForeignText, momentText, serverNow, useAsTimePasses } from "screens";
 import { useBoardLoaded, useMachines, useStaleSince } from "../../live/use-board.ts";
 import { Empty, Loading, StaleNote } from "../../parts/notices.tsx";
+import { useHiddenCursor, useScreenAwake, useSize } from "../../parts/screen.ts";
 import { useSession } from "../../session/session.ts";
 import { lines, lineTitle, summary } from "../plant-now/overview.ts";
 import { SummaryStrip } from "../plant-now/summary-strip.tsx";
 import { MachineTile } from "../plant-now/tile.tsx";
 import { arrangement, capacity, FONT_MIN_PX, type Screenful, screenfuls } from "./arrangement.ts";
-import { useHiddenCursor, useScreenAwake, useSize } from "../../parts/screen.ts";
 
 const GAP_PX = 12;
 const SCREENFUL_MS = 15_000;

@@ -1,9 +1,9 @@
 import { ForeignText, numberText } from "screens";
-import type { Job } from "../../live/board.ts";
+import type { BoardJob } from "../../api/types.ts";
 import { progress } from "./overview.ts";
 
 /** How a job stands: a bar, where it should be by now, and the same in words. */
-export function JobProgress({ job }: { job: Job }) {
+export function JobProgress({ job }: { job: BoardJob }) {
   const bar = progress(job);
   return (
     <div className="mt-[0.4em]">
@@ -22,8 +22,8 @@ export function JobProgress({ job }: { job: Job }) {
       )}
       <p className="mt-[0.25em] flex justify-between gap-2 truncate text-[0.85em]">
         <span className="truncate">
-          {job.good === null ? "–" : numberText(job.good)}
-          {job.quantity !== null && <> of {numberText(job.quantity)}</>}
+          {job.good == null ? "–" : numberText(job.good)}
+          {job.quantity != null && <> of {numberText(job.quantity)}</>}
           <span className="text-ink-soft">
             {" · "}
             <ForeignText max={24}>{job.work_order}</ForeignText>

@@ -1,6 +1,6 @@
 /** What Plant now makes of the board. Pure. */
 import { isAbnormal, shownState } from "screens/machine-state.ts";
-import type { BoardMachine } from "../../live/board.ts";
+import type { BoardJob, BoardMachine } from "../../api/types.ts";
 
 export interface Filter {
   plant?: string | undefined;
@@ -88,15 +88,11 @@ export interface Progress {
 }
 
 /** How a job stands. The whole bar is the quantity, or what is expected by now when the order names none. */
-export function progress(job: {
-  good: number | null;
-  quantity: number | null;
-  expected: number | null;
-}): Progress | null {
+export function progress(job: Pick<BoardJob, "good" | "quantity" | "expected">): Progress | null {
   const whole = job.quantity ?? job.expected;
-  if (whole === null || whole <= 0 || job.good === null) return null;
+  if (whole == null || whole <= 0 || job.good == null) return null;
   // What should exist by now is never more than was ordered.
-  const expected = job.expected === null ? null : Math.min(job.expected, job.quantity ?? job.expected);
+  const expected = job.expected == null ? null : Math.min(job.expected, job.quantity ?? job.expected);
   return {
     done: Math.min(1, Math.max(0, job.good / whole)),
     expected: expected === null ? null : Math.min(1, expected / whole),

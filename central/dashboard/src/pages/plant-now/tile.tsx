@@ -11,7 +11,7 @@ import {
   shownState,
   stateColour,
 } from "screens";
-import type { BoardMachine } from "../../live/board.ts";
+import type { BoardMachine } from "../../api/types.ts";
 import { useMachine, useReportOldSince } from "../../live/use-board.ts";
 import { JobProgress } from "./job-progress.tsx";
 
@@ -29,7 +29,7 @@ const FRAMES: Partial<Record<ShownState, string>> = {
 
 function Tile({ machine, links }: { machine: BoardMachine; links: boolean }) {
   const state = shownState(machine.state);
-  const old = useReportOldSince(machine.reported_at);
+  const old = useReportOldSince(machine.reported_at ?? null);
   const title = machine.title || machine.name;
   return (
     <article
@@ -37,7 +37,7 @@ function Tile({ machine, links }: { machine: BoardMachine; links: boolean }) {
         FRAMES[state] ?? "border-line bg-surface"
       } ${old ? "grayscale" : ""} ${links ? "hover:border-edge has-[a:focus-visible]:outline-2 has-[a:focus-visible]:outline-accent has-[a:focus-visible]:outline-offset-2" : ""}`}
     >
-      <StateStrip state={state} since={machine.state_since} />
+      <StateStrip state={state} since={machine.state_since ?? null} />
       <div className="flex min-h-0 flex-1 flex-col px-[0.9em] pt-[0.55em] pb-[0.7em]">
         <h3 className="truncate font-semibold text-[1.15em] leading-tight" title={title}>
           {links ? (
@@ -59,7 +59,7 @@ function Tile({ machine, links }: { machine: BoardMachine; links: boolean }) {
         <div className="min-h-[2.1em]">{machine.job && <JobProgress job={machine.job} />}</div>
         <footer className="mt-auto flex items-center justify-between gap-2 pt-[0.5em] text-[0.8em] text-ink-soft">
           <Unexplained machine={machine} links={links} />
-          <DataAge reported_at={machine.reported_at} old={old !== null} />
+          <DataAge reported_at={machine.reported_at ?? null} old={old !== null} />
         </footer>
       </div>
     </article>

@@ -55,7 +55,9 @@ describe("a view", () => {
 });
 
 it("the segment at a moment is found, its end excluded", () => {
-  expect([0, 39_999, 40_000, 86_399, 86_400, -1].map((second) => segmentAt(DAY, second * 1000))).toEqual([0, 0, 1, 3, -1, -1]);
+  expect([0, 39_999, 40_000, 86_399, 86_400, -1].map((second) => segmentAt(DAY, second * 1000))).toEqual([
+    0, 0, 1, 3, -1, -1,
+  ]);
 });
 
 it("shares of a view add up to it", () => {

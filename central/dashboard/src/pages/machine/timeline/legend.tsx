@@ -1,5 +1,5 @@
 import { useId } from "react";
-import { durationText, MachineStateMark, type MachineState, percentText } from "screens";
+import { durationText, type MachineState, MachineStateMark, percentText } from "screens";
 import { Patterns, StateRect } from "./bar.tsx";
 
 /** What the bars mean, and how much of the time each state took. */

@@ -3,12 +3,12 @@ import { durationText, ForeignText, MachineStateMark, momentText, shownState } f
 import type { Segment } from "../../../api/types.ts";
 import { Button } from "../../../parts/button.tsx";
 import { LeftIcon, RightIcon, ZoomInIcon, ZoomOutIcon } from "../../../parts/icons.tsx";
+import { useSize } from "../../../parts/screen.ts";
 import { Table } from "../../../parts/table.tsx";
 import { ticks } from "../../../time/zone.ts";
-import { useSize } from "../../../parts/screen.ts";
 import { BAR_HEIGHT, Patterns, StateRect } from "./bar.tsx";
-import { Legend } from "./legend.tsx";
 import { marks, moved, segmentAt, shares, type View, zoomed } from "./layout.ts";
+import { Legend } from "./legend.tsx";
 
 const AXIS_HEIGHT = 22;
 const TICK_EVERY_PX = 90;
@@ -25,7 +25,7 @@ interface Props {
 /** What the machine was doing, to the second: drag to zoom, arrow keys to walk from state to state. */
 export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
   const id = useId();
-  const [area, { width }] = useSize<HTMLDivElement>();
+  const [area, { width }] = useSize<HTMLElement>();
   const [zoom, setZoom] = useState<View | null>(null);
   const [chosen, setChosen] = useState(-1);
   const [hovered, setHovered] = useState(-1);
@@ -59,19 +59,15 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
 
   const onKeyDown = (event: KeyboardEvent) => {
     const first = segmentAt(segments, view.from_ms + 1);
-    const steps: Record<string, () => void> = {
-      ArrowRight: () => choose(chosen < 0 ? first : chosen + 1),
-      ArrowLeft: () => choose(chosen < 0 ? first : chosen - 1),
-      "+": () => setZoom(zoomed(view, whole, 0.5, middle())),
-      "-": () => setZoom(zoomed(view, whole, 2, middle())),
-      PageUp: () => setZoom(moved(view, whole, -0.8)),
-      PageDown: () => setZoom(moved(view, whole, 0.8)),
-      Home: () => setZoom(null),
-    };
-    const step = steps[event.key];
-    if (!step) return;
+    if (event.key === "ArrowRight") choose(chosen < 0 ? first : chosen + 1);
+    else if (event.key === "ArrowLeft") choose(chosen < 0 ? first : chosen - 1);
+    else if (event.key === "+") setZoom(zoomed(view, whole, 0.5, middle()));
+    else if (event.key === "-") setZoom(zoomed(view, whole, 2, middle()));
+    else if (event.key === "PageUp") setZoom(moved(view, whole, -0.8));
+    else if (event.key === "PageDown") setZoom(moved(view, whole, 0.8));
+    else if (event.key === "Home") setZoom(null);
+    else return;
     event.preventDefault();
-    step();
   };
 
   const pointX = (event: PointerEvent) => {
@@ -99,11 +95,10 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
   return (
     <div className="flex flex-col gap-2">
       <div className="rounded-card border border-line bg-surface px-3 pt-3 pb-2">
-        <div
+        <section
           ref={area}
           // biome-ignore lint/a11y/noNoninteractiveTabindex: it is walked through by keys
           tabIndex={0}
-          role="group"
           aria-label={`States from ${momentText(view.from_ms, "full", time_zone)} to ${momentText(view.to_ms, "full", time_zone)}. Left and right walk from state to state, plus and minus zoom, page up and down move, home shows all.`}
           onKeyDown={onKeyDown}
           className="rounded-sm"
@@ -128,7 +123,10 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
               <rect
                 x={xOf(Math.max(Date.parse(shown.from), view.from_ms))}
                 y={-1}
-                width={Math.max(2, xOf(Math.min(Date.parse(shown.to), view.to_ms)) - xOf(Math.max(Date.parse(shown.from), view.from_ms)))}
+                width={Math.max(
+                  2,
+                  xOf(Math.min(Date.parse(shown.to), view.to_ms)) - xOf(Math.max(Date.parse(shown.from), view.from_ms)),
+                )}
                 height={BAR_HEIGHT + 2}
                 className="fill-none stroke-2 stroke-accent"
               />
@@ -137,7 +135,11 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
               <g key={at_ms} transform={`translate(${xOf(at_ms)} 0)`}>
                 <path d={`M0 ${BAR_HEIGHT}v5`} className="stroke-edge" />
                 <text y={BAR_HEIGHT + 18} textAnchor="middle" className="fill-ink-soft text-xs">
-                  {momentText(at_ms, axis.step_ms < 60_000 ? "timeToSecond" : axis.step_ms < 86_400_000 ? "time" : "day", time_zone)}
+                  {momentText(
+                    at_ms,
+                    axis.step_ms < 60_000 ? "timeToSecond" : axis.step_ms < 86_400_000 ? "time" : "day",
+                    time_zone,
+                  )}
                 </text>
               </g>
             ))}
@@ -150,7 +152,7 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
               />
             )}
           </svg>
-        </div>
+        </section>
         <div className="mt-1 flex min-h-9 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-line border-t pt-2">
           <p aria-live="polite" className="min-w-0 text-sm">
             {shown ? (
@@ -176,7 +178,13 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
                 </Button>
               </>
             )}
-            <Button small look="quiet" aria-label="Zoom out" disabled={!zoom} onClick={() => setZoom(zoomed(view, whole, 2, middle()))}>
+            <Button
+              small
+              look="quiet"
+              aria-label="Zoom out"
+              disabled={!zoom}
+              onClick={() => setZoom(zoomed(view, whole, 2, middle()))}
+            >
               <ZoomOutIcon />
             </Button>
             <Button small look="quiet" aria-label="Zoom in" onClick={() => setZoom(zoomed(view, whole, 0.5, middle()))}>
@@ -218,10 +226,14 @@ function AsTable({ segments, view, time_zone }: { segments: readonly Segment[]; 
   const rows = inView.slice(-ROWS_MAX).toReversed();
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary className="w-fit rounded-sm text-accent text-sm underline-offset-2 hover:underline">States as a table</summary>
+      <summary className="w-fit rounded-sm text-accent text-sm underline-offset-2 hover:underline">
+        States as a table
+      </summary>
       {open && (
         <div className="mt-2 flex flex-col gap-2">
-          {inView.length > ROWS_MAX && <p className="text-ink-soft text-sm">The newest {ROWS_MAX}; zoom in for the others.</p>}
+          {inView.length > ROWS_MAX && (
+            <p className="text-ink-soft text-sm">The newest {ROWS_MAX}; zoom in for the others.</p>
+          )}
           <Table
             caption="States, newest first"
             rows={rows}
@@ -231,7 +243,12 @@ function AsTable({ segments, view, time_zone }: { segments: readonly Segment[]; 
               { key: "state", title: "State", cell: (row) => <MachineStateMark state={shownState(row.state)} /> },
               { key: "from", title: "From", cell: (row) => momentText(row.from, "full", time_zone) },
               { key: "to", title: "To", cell: (row) => momentText(row.to, "full", time_zone) },
-              { key: "for", title: "For", number: true, cell: (row) => durationText(Date.parse(row.to) - Date.parse(row.from)) },
+              {
+                key: "for",
+                title: "For",
+                number: true,
+                cell: (row) => durationText(Date.parse(row.to) - Date.parse(row.from)),
+              },
               { key: "reason", title: "Reason", cell: (row) => <ForeignText>{row.reason ?? ""}</ForeignText> },
             ]}
           />
