@@ -42,7 +42,7 @@ export function Actions({ machine }: { machine: Machine }) {
         word={texts.shift_note}
         onClick={() => withOperator(() => open({ is: "note", machine: name }))}
       />
-      <HelpAction machine={machine} />
+      <HelpAction machine={machine} className={isAtWork ? "" : "col-span-full md:col-span-1"} />
     </div>
   );
 }
@@ -110,7 +110,7 @@ function StopsAction({ machine }: { machine: Machine }) {
 }
 
 /** Help needs no log-on: whoever needs it may call. */
-function HelpAction({ machine }: { machine: Machine }) {
+function HelpAction({ machine, className }: { machine: Machine; className: string }) {
   const { texts, formats, submit, operator } = useStation();
   const called_at = machine.help_called_at;
   const toggle = () => {
@@ -118,14 +118,14 @@ function HelpAction({ machine }: { machine: Machine }) {
     void submit("help", body, called_at === null ? texts.labels.help : texts.labels.help_over);
   };
   return called_at === null ? (
-    <Action icon="help" word={texts.call_help} className="col-span-full" onClick={toggle} />
+    <Action icon="help" word={texts.call_help} className={className} onClick={toggle} />
   ) : (
     <Action
       look="warning"
       icon="help"
       word={texts.help_called(formats.time(called_at))}
       hint={texts.help_called_hint}
-      className="col-span-full"
+      className={className}
       onClick={toggle}
     />
   );

@@ -22,7 +22,6 @@ export function listen(wedge: Wedge): () => void {
   const framer = new Framer();
   const swallowed = new Set<string>();
   let before: Held | null = null;
-  let earlier: Held | null = null;
   let timer = 0;
 
   const follow = (event: KeyboardEvent, verdict: Verdict) => {
@@ -30,16 +29,12 @@ export function listen(wedge: Wedge): () => void {
       event.preventDefault();
       event.stopPropagation();
     }
-    if (verdict.began) {
-      earlier = before;
-      before = snapshot();
-    }
-    if (verdict.scan) finish(verdict, verdict.began ? earlier : before);
+    finish(verdict);
+    if (verdict.began) before = snapshot();
   };
-  const finish = ({ scan }: Verdict, held: Held | null) => {
+  const finish = ({ scan }: Verdict) => {
     if (!scan) return;
-    // The last key reaches the field only after this.
-    setTimeout(() => restore(held), 0);
+    restore(before);
     const remembered = localStorage.getItem(LAYOUT) as Layout | null;
     const { text, layout, proven } = decode(scan, remembered, wedge.isKnown);
     if (proven) localStorage.setItem(LAYOUT, layout);
@@ -51,10 +46,7 @@ export function listen(wedge: Wedge): () => void {
     else swallowed.delete(event.code);
     follow(event, verdict);
     clearTimeout(timer);
-    timer = window.setTimeout(() => {
-      const at = performance.now();
-      finish(framer.pause(at), before);
-    }, LIMITS.pauseMs + 20);
+    timer = window.setTimeout(() => finish(framer.pause(performance.now())), LIMITS.pauseMs + 20);
   };
   const released = (event: KeyboardEvent) => {
     follow(event, framer.release(event));

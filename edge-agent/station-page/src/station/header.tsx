@@ -12,7 +12,7 @@ export function Header() {
   return (
     <header className="border-line border-b bg-surface">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1 px-3 py-2 sm:px-4">
-        <h1 className="min-w-0 font-semibold text-lg leading-tight sm:text-xl">
+        <h1 className="min-w-0 font-semibold text-lg leading-tight max-lg:flex-1 max-lg:basis-24 sm:text-xl">
           <ForeignText max={40}>{view.station}</ForeignText>
         </h1>
         <div className="order-last w-full lg:order-none lg:w-auto lg:flex-1">
