@@ -106,6 +106,7 @@ export const de: Texts = {
 
   pieces_reason: "Grund für Ausschuss und Nacharbeit",
   counts_itself: "Diese Maschine zählt selbst. Ausschuss und Nacharbeit werden von ihren guten Stücken abgezogen.",
+  good_not_counted: "Gut, nicht gezählt",
   choose_reason: "Grund wählen",
   enter_pieces: "Stück eingeben",
   store: (what) => `${what} speichern`,

@@ -106,6 +106,7 @@ export const en = {
 
   pieces_reason: "Reason for scrap and rework",
   counts_itself: "This machine counts its pieces itself. Scrap and rework are taken from its good pieces.",
+  good_not_counted: "Good, not counted",
   choose_reason: "Choose a reason",
   enter_pieces: "Enter pieces",
   store: (what: string) => `Store ${what}`,
