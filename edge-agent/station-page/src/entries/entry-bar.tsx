@@ -13,7 +13,7 @@ export function EntryBar() {
       <button
         type="button"
         onClick={() => open({ is: "entries" })}
-        className="flex min-h-14 w-full items-center gap-3 px-4 text-left"
+        className="-outline-offset-4 flex min-h-14 w-full items-center gap-3 px-4 text-left"
       >
         <Icon name="list" />
         <span className="font-medium">{texts.entries}</span>

@@ -17,7 +17,10 @@ const LOOKS: Record<Shown, { icon: IconName; colours: string; shown_ms: number |
 /** Time enough to see a slip and to reach the button. */
 const UNDO_SHOWN_MS = 12_000;
 
-/** What became of the last entry, over everything else, for some seconds; told to screen readers too. */
+/**
+ * What became of the last entry, for some seconds; told to screen readers too. It covers the top of the page and of panels,
+ * where no finger is: what is tapped next must not move or hide.
+ */
 export function FeedbackBar({ feedback, onDismiss }: { feedback: Feedback | null; onDismiss: () => void }) {
   const { texts, waiting } = useStation();
   const item = waiting.find(({ key }) => key === feedback?.key);
@@ -41,7 +44,7 @@ export function FeedbackBar({ feedback, onDismiss }: { feedback: Feedback | null
   const detail = shown === "not_stored_yet" ? (item?.why ?? texts.not_stored_yet_hint) : null;
   return (
     <div
-      className="pointer-events-none fixed inset-x-0 bottom-0 z-30 flex justify-center p-3"
+      className="pointer-events-none fixed inset-x-0 top-0 z-30 flex justify-center p-1"
       data-feedback={feedback ? shown : "none"}
     >
       <div

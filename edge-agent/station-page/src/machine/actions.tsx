@@ -16,7 +16,7 @@ export function Actions({ machine }: { machine: Machine }) {
   const isAtWork = job !== null && !job.paused;
   const choose = () => withOperator(() => open({ is: "job", machine: name }));
   return (
-    <div className="grid grid-cols-2 content-start gap-2 md:grid-cols-1 md:gap-3">
+    <div className="grid grid-cols-2 content-start gap-2 md:grid-cols-1 md:gap-3 short:grid-cols-2 short:gap-2">
       {!job && <Action first due={isDue} icon="play" word={texts.start_job} onClick={choose} />}
       {job?.paused && <Action first due={isDue} icon="play" word={texts.resume_job} onClick={() => change("start")} />}
       <Action
@@ -42,7 +42,7 @@ export function Actions({ machine }: { machine: Machine }) {
         word={texts.shift_note}
         onClick={() => withOperator(() => open({ is: "note", machine: name }))}
       />
-      <HelpAction machine={machine} className={isAtWork ? "" : "col-span-full md:col-span-1"} />
+      <HelpAction machine={machine} className={isAtWork ? "" : "col-span-full"} />
     </div>
   );
 }
@@ -71,7 +71,7 @@ function Action({
       large
       look={due ? "primary" : "plain"}
       {...rest}
-      className={`px-4! text-left! justify-start! md:gap-4 md:px-5! ${size} ${className}`}
+      className={`px-4! text-left! justify-start! md:gap-4 md:px-5! short:gap-2 short:px-3! ${size} ${className}`}
     >
       <Icon name={icon} className={`size-7 ${iconColour}`} />
       <span className="min-w-0">

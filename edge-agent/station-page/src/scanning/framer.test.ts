@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { decode, type Layout } from "./decode";
-import { Framer, type KeyPress, LIMITS, type Stroke } from "./framer";
+import { Framer, type KeyPress, type Stroke } from "./framer";
 import { COMPUTER_KEYS, type Person, scanner, typed } from "./key-streams";
 
 interface Read {
@@ -25,7 +25,8 @@ function read(
     field = before;
   };
   for (const press of presses) {
-    if (!isBusy && press.at - lastAt >= LIMITS.pauseMs + 20) finish(framer.pause(lastAt + LIMITS.pauseMs + 20).scan);
+    const asked = lastAt + framer.patienceMs + 20;
+    if (!isBusy && press.at >= asked) finish(framer.pause(asked).scan);
     lastAt = press.at;
     const verdict = framer.press({ ...press, editable });
     finish(verdict.scan);
@@ -37,6 +38,10 @@ function read(
 }
 
 const human = (text: string, from = 0, person?: Partial<Person>) => typed(text, { from, gapMs: 140, ...person });
+
+/** From this key on everything comes later. */
+const held = (presses: KeyPress[], index: number, by_ms: number) =>
+  presses.map((press, at) => (at < index ? press : { ...press, at: press.at + by_ms }));
 
 describe("recorded streams", () => {
   const table: [
@@ -87,6 +92,13 @@ describe("recorded streams", () => {
       [...human("Part "), ...scanner("4006381333931", { from: 5_000 }), ...human("is bad", 5_400)],
       ["4006381333931"],
       "Part is bad",
+    ],
+    ["a key that the computer held up", held(scanner("B101\r"), 1, 300), ["B101"], "", { editable: false }],
+    [
+      "half a scan, from a scanner that ends in Enter",
+      [...scanner("WO-4711\r"), ...held(scanner("4006381333931\r", { from: 3_000 }), 9, 300)],
+      ["WO-4711", "4006381333931"],
+      "",
     ],
     [
       "the same on a page too busy to notice the pause",
@@ -200,6 +212,7 @@ describe("whatever is scanned and typed", () => {
       const scans: string[] = [];
       let note = "";
       let at = 0;
+      const withSuffix = random.next() < 0.7;
       for (let part = random.between(1, 6); part > 0; part--) {
         if (random.next() < 0.5) {
           const text = random.text("abcdefghij klmnop", 1, 20);
@@ -207,13 +220,12 @@ describe("whatever is scanned and typed", () => {
           presses.push(...keys);
           note += text;
         } else {
-          const withSuffix = random.next() < 0.7;
           const text = random.text(`${PRINTABLE}\u001d`, withSuffix ? 3 : 6, 40);
           const gapMs = random.between(1, 30);
           presses.push(...scanner(withSuffix ? `${text}\r` : text, { from: at, gapMs }));
           scans.push(text);
         }
-        at = (presses.at(-1)?.at ?? 0) + random.between(200, 2_000);
+        at = (presses.at(-1)?.at ?? 0) + random.between(500, 2_000);
       }
       expect(read(presses), `seed ${seed}`).toEqual({ scans, field: note });
     }

@@ -23,7 +23,7 @@ function Page({ machine }: { machine: string | null }) {
   return (
     <div className="flex min-h-dvh flex-col">
       <Header />
-      <main className={`flex flex-1 flex-col p-3 max-md:pb-28 sm:p-4 ${agent.answers ? "" : "grayscale"}`}>
+      <main className={`flex flex-1 flex-col p-3 sm:p-4 ${agent.answers ? "" : "grayscale"}`}>
         {shown ? <MachineView machine={shown} isOnly={only !== undefined} /> : <MachineTiles />}
       </main>
       <EntryBar />

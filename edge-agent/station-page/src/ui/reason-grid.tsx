@@ -30,7 +30,7 @@ export function ReasonGrid({
       {groups.map(({ title, reasons }) => (
         <section key={title ?? ""} aria-label={title ?? texts.reason}>
           {title && <h3 className="mb-2 font-semibold text-base">{title}</h3>}
-          <div className="grid grid-cols-[repeat(auto-fill,minmax(9.5rem,1fr))] gap-2">
+          <div className="grid grid-cols-[repeat(auto-fill,minmax(8.25rem,1fr))] gap-2">
             {reasons.map((reason) => (
               <Button
                 key={reason.code}
@@ -41,7 +41,7 @@ export function ReasonGrid({
                 onClick={() => onChoose(reason)}
               >
                 {chosen === reason.code && <Icon name="check" className="size-5" />}
-                <span className="min-w-0 hyphens-auto">
+                <span className="min-w-0 hyphens-auto wrap-anywhere">
                   <ForeignText max={60}>{reason.title}</ForeignText>
                 </span>
               </Button>
