@@ -10,8 +10,8 @@ type Shown = Feedback["is"] | "not_stored_yet";
 const LOOKS: Record<Shown, { icon: IconName; colours: string; shown_ms: number | null }> = {
   storing: { icon: "wait", colours: "bg-raised text-ink border-edge", shown_ms: null },
   not_stored_yet: { icon: "warning", colours: "bg-warning-fill text-on-warning border-transparent", shown_ms: null },
-  stored: { icon: "check", colours: "bg-feedback-stored text-white border-transparent", shown_ms: 6_000 },
-  already: { icon: "again", colours: "bg-feedback-already text-white border-transparent", shown_ms: 7_000 },
+  stored: { icon: "check", colours: "bg-feedback-stored text-white border-transparent", shown_ms: 5_000 },
+  already: { icon: "again", colours: "bg-feedback-already text-white border-transparent", shown_ms: 6_000 },
   rejected: { icon: "cross", colours: "bg-alarm-fill text-on-alarm border-transparent", shown_ms: 15_000 },
 };
 /** Time enough to see a slip and to reach the button. */
