@@ -52,6 +52,7 @@ export const de: Texts = {
   pin: "PIN",
   not_ready: "Hier ist noch kein Bediener bekannt: Die Station muss die Zentrale einmal erreichen.",
   log_on_first: "Zuerst anmelden, dann geht es weiter.",
+  who_works: "Wer gibt das ein?",
 
   all_machines: "Alle Maschinen",
   choose_machine: "Maschine wählen",

@@ -52,6 +52,7 @@ export const en = {
   pin: "PIN",
   not_ready: "No operator is known here yet: this station must reach central once.",
   log_on_first: "Log on first, then it goes on.",
+  who_works: "Whose entry is it?",
 
   all_machines: "All machines",
   choose_machine: "Choose a machine",
