@@ -18,7 +18,7 @@ export function EntryBar() {
         <Icon name="list" />
         <span className="font-medium">{texts.entries}</span>
         <span className="min-w-0 flex-1 truncate text-ink-soft">
-          <bdi>{unsent ? unsent.label : last ? visibleText(last.text) : ""}</bdi>
+          <bdi>{visibleText(unsent?.label ?? last?.text ?? "")}</bdi>
         </span>
         {unsent ? <NotStored waiting={unsent} /> : last ? <AtCentral entry={last} /> : null}
         <Icon name="forward" />

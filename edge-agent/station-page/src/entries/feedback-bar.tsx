@@ -66,7 +66,7 @@ export function FeedbackBar({ feedback, onDismiss }: { feedback: Feedback | null
             {feedback.undo && <UndoButton id={feedback.undo} label={feedback.label} />}
             <button
               type="button"
-              className="flex size-14 items-center justify-center rounded-control"
+              className="flex size-14 items-center justify-center rounded-control -outline-offset-4 focus-visible:outline-current"
               aria-label={texts.close}
               onClick={onDismiss}
             >

@@ -51,7 +51,7 @@ export function LogOnPanel({ goesOn }: { goesOn: boolean }) {
   const others = goesOn && operator === null ? view.operators : [];
   return (
     <Panel title={texts.log_on} wide>
-      {goesOn && others.length === 0 && <p className="mb-4 text-lg">{texts.log_on_first}</p>}
+      {goesOn && others.length === 0 && <p className="mb-4 text-lg short:mb-2">{texts.log_on_first}</p>}
       {others.length > 0 && (
         <section aria-label={texts.who_works} className="mb-5 flex flex-wrap items-center gap-2">
           <h3 className="mr-2 w-full font-semibold text-lg">{texts.who_works}</h3>
