@@ -7,13 +7,17 @@ export function brotli(): Plugin {
     name: "brotli",
     apply: "build",
     enforce: "post",
-    generateBundle(_, bundle) {
-      for (const [fileName, output] of Object.entries(bundle)) {
-        if (!/\.(js|css|svg|json)$/.test(fileName)) continue;
-        const text = Buffer.from(output.type === "chunk" ? output.code : output.source);
-        const source = brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
-        if (source.length < text.length) this.emitFile({ type: "asset", fileName: `${fileName}.br`, source });
-      }
+    generateBundle: {
+      // After Vite's own last touch, which fills in what dynamic imports load.
+      order: "post",
+      handler(_, bundle) {
+        for (const [fileName, output] of Object.entries(bundle)) {
+          if (!/\.(js|css|svg|json)$/.test(fileName)) continue;
+          const text = Buffer.from(output.type === "chunk" ? output.code : output.source);
+          const source = brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
+          if (source.length < text.length) this.emitFile({ type: "asset", fileName: `${fileName}.br`, source });
+        }
+      },
     },
   };
 }

@@ -9,6 +9,7 @@
 //! - [`plants`], [`machines`], [`agents`], [`production`], [`downtime`], …: what a plant has and what happened there;
 //!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
 //! - [`events`]: what happened at a machine, across all of these
+//! - [`live`]: what changes, to every open page
 //! - [`identity`]: the key that agents know central by
 //! - [`auth`]: who asks, and what they may
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
@@ -26,6 +27,7 @@ pub mod events;
 pub mod fact;
 pub mod gaps;
 pub mod identity;
+pub mod live;
 pub mod machines;
 pub mod measurements;
 pub mod plants;

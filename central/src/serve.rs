@@ -14,10 +14,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
+use crate::live::{self, Hub};
 use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{agents, events, identity, machines, sync, web};
+use crate::{agents, downtime, events, identity, machines, production, scans, shifts, sync, web, work_orders};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -42,12 +43,21 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let address = listener.local_addr()?;
     let agents_port = Arc::new(AtomicBool::new(false));
     let sync = listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
+    let hub = Hub::new(clock.clone(), rand::random());
+    follow_changes(database, &lifecycle, &hub);
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(reads, agents_port, vec![sync]);
+    let router = router(reads, hub, agents_port, vec![sync]);
     lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
     Ok(supervisor)
+}
+
+/// On two connections of its own: neither ingest nor a slow page holds up the board.
+fn follow_changes(database: &Database, lifecycle: &Lifecycle, hub: &Arc<Hub>) {
+    let pool = database.apart(2);
+    lifecycle.spawn("listening to changes", live::listen::run(hub.clone(), pool.clone(), lifecycle.stopping()));
+    lifecycle.spawn("live board", live::refresh::run(hub.clone(), pool, lifecycle.stopping()));
 }
 
 async fn listen_to_agents(
@@ -78,21 +88,29 @@ async fn listen_to_agents(
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.
-pub fn router(reads: Reads, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
+pub fn router(reads: Reads, hub: Arc<Hub>, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
-    let (api, _) = web::openapi::served(api(&reads));
+    sources.push(hub.clone());
+    let (api, _) = web::openapi::served(api(&reads, &hub));
     let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
     web::router(api, own, requests)
 }
 
 /// Every route under `/api/v1`.
-fn api(reads: &Reads) -> OpenApiRouter {
+fn api(reads: &Reads, hub: &Arc<Hub>) -> OpenApiRouter {
     web::openapi::described()
         .merge(machines::routes::router(reads.clone()))
+        .merge(machines::timeline::routes::router(reads.clone()))
+        .merge(production::routes::router(reads.clone()))
+        .merge(work_orders::jobs::routes::router(reads.clone()))
+        .merge(downtime::routes::router(reads.clone()))
+        .merge(scans::routes::router(reads.clone()))
+        .merge(shifts::routes::router(reads.clone()))
         .merge(events::routes::router(reads.clone()))
         .merge(agents::routes::router(reads.clone()))
+        .merge(live::routes::router(hub.clone()))
 }
 
 #[cfg(test)]
@@ -106,7 +124,8 @@ mod tests {
     async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
         let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
         let reads = Reads { pool, clock: Arc::new(SystemClock::new(0)) };
-        let document = web::openapi::served(api(&reads)).1.to_pretty_json().unwrap() + "\n";
+        let hub = Hub::new(reads.clock.clone(), 0);
+        let document = web::openapi::served(api(&reads, &hub)).1.to_pretty_json().unwrap() + "\n";
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(file, &document).unwrap();

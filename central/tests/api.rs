@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use central::database::Database;
+use central::live::Hub;
 use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
@@ -84,8 +85,9 @@ impl Api {
 
     fn on(database: Database) -> Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
+        let hub = Hub::new(clock.clone(), 1);
         let reads = Reads { pool: database.reader.clone(), clock };
-        Api { router: central::serve::router(reads, Arc::new(AtomicBool::new(true)), Vec::new()), database }
+        Api { router: central::serve::router(reads, hub, Arc::new(AtomicBool::new(true)), Vec::new()), database }
     }
 
     async fn ask(&self, method: &str, path: &str) -> (StatusCode, String, String) {
@@ -202,11 +204,13 @@ async fn events_can_be_followed_to_the_reading_they_came_from() {
     assert_eq!(
         list["events"][12],
         json!({
-            "at": "2026-03-10T12:01:00Z", "clock": "synchronized", "agent": "hall-1", "epoch": 1, "seq": 1,
+            "at": "2026-03-10T12:01:00Z", "clock": "synchronized", "recorded_by": "agent", "agent": "hall-1",
+            "epoch": 1, "seq": 1,
             "kind": "count", "signal": "parts", "quality": "good", "delta": 5, "raw": 105, "basis": "increase",
         })
     );
     assert_eq!(list["events"][4]["seq"], Value::Null, "central itself raised that alarm");
+    assert_eq!(list["events"][4]["recorded_by"], "central");
     assert_eq!(list["events"][8]["raw"], "AQI=");
     assert_eq!(list["events"][8]["elements"], json!([{ "ai": "01", "value": "0" }]));
     assert_eq!(list["events"][7]["began_at"], "2026-03-10T12:03:00Z");

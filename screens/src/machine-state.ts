@@ -39,8 +39,8 @@ const MEANINGS: Record<ShownState, string> = {
 };
 
 /** What to show for a state as the API tells it: a word this page does not know is shown as no data. */
-export function shownState(state: string | null): ShownState {
-  if (state === null) return "never";
+export function shownState(state: string | null | undefined): ShownState {
+  if (state == null) return "never";
   return MACHINE_STATES.find((known) => known === state) ?? "no_data";
 }
 

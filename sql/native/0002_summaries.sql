@@ -11,6 +11,10 @@ CREATE TABLE IF NOT EXISTS daily_production_summary (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE daily_production_summary IS 'Pieces by machine and day of the plant: always the sum of production_logs.delta, dropped months included.';
 
+CREATE OR REPLACE VIEW recent_production AS
+SELECT plant_id, machine_id, plant_day, good, scrap, rework FROM daily_production_summary;
+COMMENT ON VIEW recent_production IS 'daily_production_summary of at least the last 100 days, at the price of a look at an index.';
+
 CREATE TABLE IF NOT EXISTS weekly_downtime_summary (
     plant_id        integer NOT NULL,
     machine_id      integer NOT NULL,

@@ -42,6 +42,7 @@ DECLARE
     dropped integer := 0;
 BEGIN
     PERFORM set_config('lock_timeout', '5s', true);
+    DELETE FROM recent_production WHERE plant_day <= current_date - 100;
     FOR old IN
         SELECT m.month FROM fact_months m, retention r
         WHERE m.dropped_at IS NULL

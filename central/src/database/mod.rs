@@ -74,6 +74,12 @@ impl Database {
         })
     }
 
+    /// A reading pool apart from those, for whoever must not wait for others. Its user closes it.
+    #[must_use]
+    pub fn apart(&self, connections: u32) -> PgPool {
+        pool(connections, (*self.reader.connect_options()).clone())
+    }
+
     /// Closes the pools, then stops the private PostgreSQL if this process runs it.
     pub async fn close(self) {
         self.reader.close().await;

@@ -1,3 +1,5 @@
 //! Stops.
 
+pub mod routes;
+pub mod stops;
 pub mod store;

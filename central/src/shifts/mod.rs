@@ -1,3 +1,5 @@
 //! Shifts, and what is written down in them.
 
+pub mod log;
+pub mod routes;
 pub mod store;

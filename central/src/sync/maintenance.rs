@@ -12,7 +12,7 @@ use crate::sync::group::Committer;
 use crate::sync::store;
 
 /// At most so often is it said that something changed.
-const NOTIFY_EVERY: Duration = Duration::from_millis(200);
+const NOTIFY_EVERY: Duration = Duration::from_millis(50);
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Says `changes` on the database's channel whenever facts or live states changed: "look again", with nothing to trust

@@ -8,6 +8,7 @@ pub mod page;
 mod pages;
 pub mod problem;
 pub mod server;
+pub mod span;
 
 use std::sync::Arc;
 use std::time::Duration;

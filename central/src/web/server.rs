@@ -12,7 +12,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-const CONNECTIONS_MAX: usize = 256;
+/// Beside the streams of live updates.
+const CONNECTIONS_MAX: usize = crate::live::STREAMS_MAX + 256;
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// After a failed `accept`, as when the process has no file descriptor left.

@@ -1,0 +1,56 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { mayPass, whenLoggedOut } from "./api/client.ts";
+import { feed } from "./live/feed.ts";
+import { createPages } from "./router.tsx";
+import { rememberLoggedOn } from "./session/early.ts";
+import { sessionQuery } from "./session/session.ts";
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: { staleTime: 5_000, retry: (failures, error) => failures < 2 && mayPass(error) },
+    mutations: { retry: false },
+  },
+});
+
+const pages = createPages(queries);
+
+/** Shows the log-in page; after it one comes back to this address. */
+function loggedOut(): void {
+  const before = queries.getQueryData(sessionQuery.queryKey);
+  if (before === undefined || before === null) return;
+  rememberLoggedOn(false);
+  feed.close();
+  queries.setQueryData(sessionQuery.queryKey, null);
+  void pages.navigate({ to: "/login", search: { next: pages.state.location.href, expired: true }, replace: true });
+}
+
+/** The stream was refused: if nobody is logged on any more, that is why. */
+async function askWhoIsLoggedOn(): Promise<void> {
+  const session = await queries.fetchQuery({ ...sessionQuery, staleTime: 0, retry: false }).catch(() => undefined);
+  if (session !== null) return;
+  feed.close();
+  void pages.navigate({ to: "/login", search: { next: pages.state.location.href, expired: true }, replace: true });
+}
+
+export function start(): void {
+  whenLoggedOut(loggedOut);
+  feed.onRefused = () => {
+    if (queries.getQueryData(sessionQuery.queryKey)) void askWhoIsLoggedOn();
+  };
+  // The first word of a query's key is its topic.
+  feed.onChanged((topics) => {
+    for (const topic of topics) void queries.invalidateQueries({ queryKey: [topic] });
+  });
+  const root = document.getElementById("root");
+  if (!root) return;
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={queries}>
+        <RouterProvider router={pages} />
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

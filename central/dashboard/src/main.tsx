@@ -1,8 +1,0 @@
-import { StrictMode } from "react";
-import { createRoot } from "react-dom/client";
-import "./main.css";
-
-const root = document.getElementById("root");
-if (root) {
-  createRoot(root).render(<StrictMode>Dashboard</StrictMode>);
-}

@@ -1,0 +1,154 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useEffect, useMemo } from "react";
+import { serverNow } from "screens";
+import { useBoardLoaded, useMachine, useStaleSince } from "../../live/use-board.ts";
+import { Choice } from "../../parts/field.tsx";
+import { LeftIcon } from "../../parts/icons.tsx";
+import { ErrorNotice, Loading, StaleNote } from "../../parts/notices.tsx";
+import { Page, Section } from "../../parts/page.tsx";
+import { useSession } from "../../session/session.ts";
+import { type Range, rangeOf } from "../../time/range.ts";
+import { RangePicker } from "../../time/range-picker.tsx";
+import { CountsView } from "./counts/counts-view.tsx";
+import { EventsView } from "./events/events-view.tsx";
+import { JobsView } from "./jobs-view.tsx";
+import { LiveHeader } from "./live-header.tsx";
+import { machineQuery, timelineQuery } from "./queries.ts";
+import { ScansView } from "./scans-view.tsx";
+import { ShiftLogView } from "./shift-log-view.tsx";
+import { StopsView } from "./stops-view.tsx";
+import { StateTimeline } from "./timeline/timeline.tsx";
+import { MACHINE_VIEWS, type MachineView, VIEW_WORDS } from "./views.ts";
+
+/** One machine: how it stands, what it did to the second, and everything that is known of it. */
+export function MachinePage() {
+  const { machine } = useParams({ from: "/shell/machines/$machine" });
+  const id = Number(machine);
+  const live = useMachine(id);
+  const loaded = useBoardLoaded();
+  const stale_since = useStaleSince();
+  const asked = useQuery({ ...machineQuery(id), enabled: loaded && !live });
+  const { plants } = useSession();
+  const known = live ?? asked.data;
+  const time_zone = plants.find((plant) => plant.name === known?.plant)?.time_zone ?? "UTC";
+  const title = known ? known.title || known.name : "Machine";
+  return (
+    <Page
+      title={title}
+      above={
+        <Link to="/" className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink">
+          <LeftIcon /> Plant now{live?.line ? ` · ${live.line}` : ""}
+        </Link>
+      }
+    >
+      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
+      {asked.isError ? (
+        <ErrorNotice error={asked.error} onRetry={() => void asked.refetch()} />
+      ) : known ? (
+        <>
+          {live && <LiveHeader machine={live} stale={stale_since !== null} />}
+          <History id={id} time_zone={time_zone} changed={live?.state_since} />
+        </>
+      ) : (
+        <Loading rows={4} height="h-24" />
+      )}
+    </Page>
+  );
+}
+
+function History({ id, time_zone, changed }: { id: number; time_zone: string; changed: string | null | undefined }) {
+  const search = useSearch({ from: "/shell/machines/$machine" });
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const range = useMemo(
+    () => rangeOf({ range: search.range, from: search.from, to: search.to }, serverNow(), time_zone),
+    [search.range, search.from, search.to, time_zone],
+  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another state is why it is asked again
+  useEffect(() => {
+    void queries.invalidateQueries({ queryKey: ["machine", id] });
+  }, [queries, id, changed]);
+  const show = search.show ?? "stops";
+  return (
+    <>
+      <Section title="States" actions={<RangePicker range={range} time_zone={time_zone} />}>
+        <States id={id} range={range} time_zone={time_zone} />
+      </Section>
+      <div className="sticky top-12 z-10 -mx-4 bg-canvas px-4 py-2 sm:-mx-6 sm:px-6">
+        <Choice
+          label="What is shown"
+          value={show}
+          options={MACHINE_VIEWS.map((value) => ({ value, label: VIEW_WORDS[value] }))}
+          onChange={(value) =>
+            void navigate({
+              to: ".",
+              search: (before) => ({ ...before, show: value }),
+              replace: true,
+              resetScroll: false,
+            })
+          }
+        />
+      </div>
+      <section aria-label={VIEW_WORDS[show]} className="min-h-96">
+        <View show={show} id={id} range={range} time_zone={time_zone} />
+      </section>
+    </>
+  );
+}
+
+export interface ViewProps {
+  id: number;
+  range: Range;
+  time_zone: string;
+}
+
+function View({ show, ...rest }: ViewProps & { show: MachineView }) {
+  switch (show) {
+    case "stops":
+      return <StopsView {...rest} />;
+    case "counts":
+      return <CountsView {...rest} />;
+    case "jobs":
+      return <JobsView {...rest} />;
+    case "scans":
+      return <ScansView {...rest} />;
+    case "shift-log":
+      return <ShiftLogView {...rest} />;
+    case "events":
+      return <EventsView {...rest} />;
+  }
+}
+
+function States({ id, range, time_zone }: ViewProps) {
+  const timeline = useQuery(timelineQuery(id, range));
+  const navigate = useNavigate();
+  if (timeline.isPending) return <Loading rows={1} height="h-40" />;
+  if (timeline.isError) return <ErrorNotice error={timeline.error} onRetry={() => void timeline.refetch()} />;
+  const { segments, to_ms, cut } = timeline.data;
+  return (
+    <>
+      {cut && (
+        <p className="text-ink-soft text-sm">
+          The states changed too often to show all of this range: choose a shorter one to see its end.
+        </p>
+      )}
+      <StateTimeline
+        segments={segments}
+        whole={{ from_ms: range.from_ms, to_ms: range.live ? Math.max(to_ms, range.from_ms + 60_000) : range.to_ms }}
+        time_zone={time_zone}
+        onRange={(view) =>
+          void navigate({
+            to: ".",
+            search: (before) => ({
+              ...before,
+              range: "custom" as const,
+              from: new Date(view.from_ms).toISOString(),
+              to: new Date(view.to_ms).toISOString(),
+            }),
+          })
+        }
+      />
+    </>
+  );
+}

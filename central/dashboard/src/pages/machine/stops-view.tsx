@@ -1,0 +1,26 @@
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { CheckField } from "../../parts/field.tsx";
+import { More } from "../../parts/more.tsx";
+import { ErrorNotice, Loading } from "../../parts/notices.tsx";
+import { stopsQuery } from "../../stops/requests.ts";
+import { StopTable } from "../../stops/stop-table.tsx";
+import type { ViewProps } from "./machine-page.tsx";
+
+export function StopsView({ id, range }: ViewProps) {
+  const [micro, setMicro] = useState(false);
+  const stops = useInfiniteQuery({
+    ...stopsQuery({ machine: id, from_ms: range.from_ms, to_ms: range.live ? undefined : range.to_ms, micro }),
+    placeholderData: keepPreviousData,
+    refetchInterval: range.live ? 30_000 : false,
+  });
+  if (stops.isPending) return <Loading />;
+  if (stops.isError) return <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />;
+  return (
+    <div className="flex flex-col gap-3">
+      <CheckField label="Microstops too" checked={micro} onChange={(event) => setMicro(event.target.checked)} />
+      <StopTable stops={stops.data.pages.flatMap((page) => page.stops)} empty="It did not stop in this time." />
+      <More query={stops} />
+    </div>
+  );
+}

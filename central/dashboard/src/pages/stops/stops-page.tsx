@@ -1,0 +1,98 @@
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { ForeignText, serverNow } from "screens";
+import { useMachine } from "../../live/use-board.ts";
+import { Button } from "../../parts/button.tsx";
+import { Choice } from "../../parts/field.tsx";
+import { CloseIcon } from "../../parts/icons.tsx";
+import { More } from "../../parts/more.tsx";
+import { ErrorNotice, Loading } from "../../parts/notices.tsx";
+import { Page } from "../../parts/page.tsx";
+import { useSession } from "../../session/session.ts";
+import { stopsQuery } from "../../stops/requests.ts";
+import { StopTable } from "../../stops/stop-table.tsx";
+import { rangeOf } from "../../time/range.ts";
+import { RangePicker } from "../../time/range-picker.tsx";
+
+/** What nobody has explained yet, across machines: for the shift lead who must explain yesterday. */
+export function StopsPage() {
+  const search = useSearch({ from: "/shell/stops" });
+  const navigate = useNavigate();
+  const { plants } = useSession();
+  const time_zone = (plants.find((plant) => plant.name === search.plant) ?? plants[0])?.time_zone ?? "UTC";
+  // The range of an address stays what it was when one came: stops of the last moments come by themselves.
+  const range = useMemo(
+    () => rangeOf({ range: search.range ?? "week", from: search.from, to: search.to }, serverNow(), time_zone),
+    [search.range, search.from, search.to, time_zone],
+  );
+  const stops = useInfiniteQuery({
+    ...stopsQuery({
+      machine: search.machine,
+      plant: search.plant,
+      from_ms: range.from_ms,
+      to_ms: range.live ? undefined : range.to_ms,
+      unexplained: !search.all,
+    }),
+    placeholderData: keepPreviousData,
+    refetchInterval: range.live ? 30_000 : false,
+  });
+  const rows = stops.data?.pages.flatMap((page) => page.stops) ?? [];
+  return (
+    <Page title="Stops" actions={<RangePicker range={range} time_zone={time_zone} />}>
+      <div className="flex flex-wrap items-center gap-3">
+        <Choice
+          label="Which stops"
+          value={search.all ? "all" : "unexplained"}
+          options={[
+            { value: "unexplained", label: "Unexplained" },
+            { value: "all", label: "All" },
+          ]}
+          onChange={(value) =>
+            void navigate({
+              to: ".",
+              search: (before) => ({ ...before, all: value === "all" || undefined }),
+              replace: true,
+            })
+          }
+        />
+        {search.machine !== undefined && <OnlyMachine id={search.machine} />}
+      </div>
+      {stops.isPending ? (
+        <Loading rows={8} height="h-12" />
+      ) : stops.isError ? (
+        <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />
+      ) : (
+        <>
+          <StopTable
+            stops={rows}
+            withMachine
+            empty={
+              search.all ? (
+                "No machine stood still in this time."
+              ) : (
+                <p className="font-semibold text-ink">Every stop of this time is explained.</p>
+              )
+            }
+          />
+          <More query={stops} />
+        </>
+      )}
+    </Page>
+  );
+}
+
+function OnlyMachine({ id }: { id: number }) {
+  const machine = useMachine(id);
+  const navigate = useNavigate();
+  return (
+    <Button
+      small
+      onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, machine: undefined }), replace: true })}
+    >
+      Only <ForeignText max={40}>{machine ? machine.title || machine.name : `machine ${id}`}</ForeignText>
+      <CloseIcon />
+      <span className="sr-only">Show all machines</span>
+    </Button>
+  );
+}

@@ -1,0 +1,136 @@
+/** The addresses. A page's code is loaded with the page, except for the first one's. */
+import type { QueryClient } from "@tanstack/react-query";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import { feed } from "./live/feed.ts";
+import { MACHINE_VIEWS, type MachineView } from "./pages/machine/views.ts";
+import { PlantNowPage } from "./pages/plant-now/plant-now-page.tsx";
+import { flag, oneOf, text, wholeNumber } from "./search.ts";
+import { setupNeeded } from "./session/requests.ts";
+import { sessionQuery } from "./session/session.ts";
+import { Failed, NotFound, Pending } from "./shell/fallbacks.tsx";
+import { Shell } from "./shell/shell.tsx";
+import { RANGES, type RangeSearch } from "./time/range.ts";
+
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({
+  component: Outlet,
+  notFoundComponent: NotFound,
+});
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: "/login",
+  beforeLoad: async () => {
+    if (await setupNeeded()) throw redirect({ to: "/setup" });
+  },
+  validateSearch: (search): { next?: string | undefined; expired?: true | undefined } => ({
+    next: text(search.next),
+    expired: flag(search.expired),
+  }),
+  component: lazyRouteComponent(() => import("./pages/login/login-page.tsx"), "LoginPage"),
+});
+
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: "/setup",
+  beforeLoad: async () => {
+    if (!(await setupNeeded())) throw redirect({ to: "/login" });
+  },
+  component: lazyRouteComponent(() => import("./pages/setup/setup-page.tsx"), "SetupPage"),
+});
+
+/** Lets in who is logged on; others log in first and come back. */
+async function onlyLoggedOn({
+  context,
+  location,
+}: {
+  context: { queries: QueryClient };
+  location: { href: string };
+}): Promise<void> {
+  const session = await context.queries.ensureQueryData(sessionQuery);
+  if (!session) throw redirect({ to: "/login", search: location.href === "/" ? {} : { next: location.href } });
+  feed.open();
+}
+
+/** Pages inside the shell. Which plant one looks at stays in every address. */
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: "shell",
+  beforeLoad: onlyLoggedOn,
+  validateSearch: (search): { plant?: string | undefined } => ({ plant: text(search.plant) }),
+  component: Shell,
+});
+
+const rangeSearch = (search: Record<string, unknown>): RangeSearch => ({
+  range: oneOf(...RANGES)(search.range),
+  from: text(search.from),
+  to: text(search.to),
+});
+
+const plantNow = createRoute({
+  getParentRoute: () => shell,
+  path: "/",
+  validateSearch: (search): { line?: string | undefined; abnormal?: boolean | undefined } => ({
+    line: typeof search.line === "string" ? search.line : undefined,
+    abnormal: flag(search.abnormal),
+  }),
+  component: PlantNowPage,
+});
+
+const kiosk = createRoute({
+  getParentRoute: () => root,
+  path: "/kiosk",
+  beforeLoad: onlyLoggedOn,
+  validateSearch: (search): { plant?: string | undefined; line?: string | undefined } => ({
+    plant: text(search.plant),
+    line: typeof search.line === "string" ? search.line : undefined,
+  }),
+  component: lazyRouteComponent(() => import("./pages/kiosk/kiosk-page.tsx"), "KioskPage"),
+});
+
+const machine = createRoute({
+  getParentRoute: () => shell,
+  path: "/machines/$machine",
+  validateSearch: (search): RangeSearch & { show?: MachineView | undefined } => ({
+    ...rangeSearch(search),
+    show: oneOf(...MACHINE_VIEWS)(search.show),
+  }),
+  component: lazyRouteComponent(() => import("./pages/machine/machine-page.tsx"), "MachinePage"),
+});
+
+const stops = createRoute({
+  getParentRoute: () => shell,
+  path: "/stops",
+  validateSearch: (search): RangeSearch & { machine?: number | undefined; all?: true | undefined } => ({
+    ...rangeSearch(search),
+    machine: wholeNumber(search.machine),
+    all: flag(search.all),
+  }),
+  component: lazyRouteComponent(() => import("./pages/stops/stops-page.tsx"), "StopsPage"),
+});
+
+const tree = root.addChildren([login, setup, kiosk, shell.addChildren([plantNow, machine, stops])]);
+
+export function createPages(queries: QueryClient) {
+  return createRouter({
+    routeTree: tree,
+    context: { queries },
+    defaultPreload: "intent",
+    defaultPendingComponent: Pending,
+    defaultErrorComponent: Failed,
+    defaultNotFoundComponent: NotFound,
+    scrollRestoration: true,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof createPages>;
+  }
+}

@@ -1,0 +1,25 @@
+/** What can be asked before the code of the page is there. */
+
+const KEY = "logged-on";
+
+/** Whether somebody was logged on here when this browser last looked. Only a hint: the server decides. */
+export const wasLoggedOn = (): boolean => localStorage.getItem(KEY) !== null;
+
+export function rememberLoggedOn(logged_on: boolean): void {
+  if (logged_on) localStorage.setItem(KEY, "");
+  else localStorage.removeItem(KEY);
+}
+
+let early: Promise<Response> | undefined;
+
+export function requestSessionEarly(): void {
+  early = fetch("/api/v1/session", { headers: { accept: "application/json" } });
+  early.catch(() => undefined);
+}
+
+/** The early answer, once. */
+export function takeEarlySession(): Promise<Response> | undefined {
+  const taken = early;
+  early = undefined;
+  return taken;
+}

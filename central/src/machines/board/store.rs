@@ -1,0 +1,311 @@
+//! SQL of the board. Every question takes the machines or agents it is about, so that the same ones serve for a look at
+//! what changed and for reading everything anew.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use protocol::event::MachineState;
+use sqlx::PgConnection;
+
+use super::OpenStop;
+use super::jobs::{Action, Current, Entry};
+use super::picture::{Counts, Live, Place};
+
+/// Entries of a machine's job log that are looked at: more than a person makes in weeks.
+const JOB_ENTRIES_MAX: i64 = 200;
+
+/// How far an agent's log is committed, and when the agent was last heard of.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Head {
+    pub agent_id: i32,
+    pub epoch: i32,
+    pub mark: i64,
+    pub last_sync_at: Option<DateTime<Utc>>,
+}
+
+pub async fn heads(connection: &mut PgConnection) -> sqlx::Result<Vec<Head>> {
+    sqlx::query_as(
+        "SELECT l.agent_id, l.epoch, l.mark, s.last_sync_at
+         FROM sync_ledger l LEFT JOIN agent_status s USING (agent_id)",
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The revision of every plant's master data.
+pub async fn revisions(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<i32, i64>> {
+    let rows: Vec<(i32, i64)> =
+        sqlx::query_as("SELECT id, master_data_revision FROM plants").fetch_all(connection).await?;
+    Ok(rows.into_iter().collect())
+}
+
+pub async fn places(connection: &mut PgConnection) -> sqlx::Result<Vec<Place>> {
+    sqlx::query_as(
+        "SELECT m.id, m.plant_id, p.name AS plant, p.time_zone, l.name AS line, m.name, m.title, m.agent_id,
+                a.name AS agent
+         FROM machines m JOIN plants p ON p.id = m.plant_id JOIN agents a ON a.id = m.agent_id
+         LEFT JOIN lines l ON l.id = m.line_id",
+    )
+    .fetch_all(connection)
+    .await
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct LiveRow {
+    machine_id: i32,
+    state: String,
+    state_since: DateTime<Utc>,
+    last_reading_at: Option<DateTime<Utc>>,
+    reported_at: DateTime<Utc>,
+}
+
+/// How all machines stand. They are compared rather than asked for by time: centrals' clocks may differ.
+pub async fn live(connection: &mut PgConnection) -> sqlx::Result<HashMap<i32, Live>> {
+    let rows: Vec<LiveRow> =
+        sqlx::query_as("SELECT machine_id, state, state_since, last_reading_at, reported_at FROM machine_live")
+            .fetch_all(connection)
+            .await?;
+    let live = |row: &LiveRow| Live {
+        state: MachineState::ALL.into_iter().find(|it| it.as_str() == row.state).unwrap_or(MachineState::NoData),
+        state_since: row.state_since,
+        last_reading_at: row.last_reading_at,
+        reported_at: row.reported_at,
+    };
+    Ok(rows.iter().map(|row| (row.machine_id, live(row))).collect())
+}
+
+/// Whom entries are about that came after these marks.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Machines.
+    pub stops: Vec<i32>,
+    /// Machines.
+    pub jobs: Vec<i32>,
+    /// Agents.
+    pub shifts: Vec<i32>,
+}
+
+pub async fn touched(connection: &mut PgConnection, since: &[Head]) -> sqlx::Result<Touched> {
+    let rows: Vec<(String, i32)> = sqlx::query_as(
+        "WITH since AS MATERIALIZED (SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[]) t(agent_id, epoch, mark))
+         SELECT DISTINCT 'stop', e.machine_id FROM since s CROSS JOIN LATERAL (
+             SELECT machine_id FROM downtime_entries
+             WHERE agent_id = s.agent_id AND epoch = s.epoch AND seq > s.mark) e
+         UNION ALL
+         SELECT DISTINCT 'job', e.machine_id FROM since s CROSS JOIN LATERAL (
+             SELECT machine_id FROM job_log
+             WHERE agent_id = s.agent_id AND epoch = s.epoch AND seq > s.mark AND machine_id IS NOT NULL) e
+         UNION ALL
+         SELECT DISTINCT 'shift', s.agent_id FROM since s WHERE EXISTS (
+             SELECT FROM shift_log WHERE agent_id = s.agent_id AND epoch = s.epoch AND seq > s.mark)",
+    )
+    .bind(since.iter().map(|head| head.agent_id).collect::<Vec<_>>())
+    .bind(since.iter().map(|head| head.epoch).collect::<Vec<_>>())
+    .bind(since.iter().map(|head| head.mark).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let mut touched = Touched::default();
+    for (what, id) in rows {
+        match what.as_str() {
+            "stop" => touched.stops.push(id),
+            "job" => touched.jobs.push(id),
+            _ => touched.shifts.push(id),
+        }
+    }
+    Ok(touched)
+}
+
+/// Whose pieces are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    pub machine_id: i32,
+    pub plant_id: i32,
+    pub today: NaiveDate,
+    /// The day on which the running order was first started; today without one.
+    pub job_day: NaiveDate,
+}
+
+pub async fn counts(connection: &mut PgConnection, wanted: &[Wanted]) -> sqlx::Result<HashMap<i32, Counts>> {
+    let rows: Vec<(i32, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT w.machine_id, coalesce(sum(s.good) FILTER (WHERE s.plant_day = w.today), 0)::bigint,
+                coalesce(sum(s.scrap) FILTER (WHERE s.plant_day = w.today), 0)::bigint,
+                coalesce(sum(s.rework) FILTER (WHERE s.plant_day = w.today), 0)::bigint,
+                coalesce(sum(s.good) FILTER (WHERE s.plant_day >= w.job_day), 0)::bigint
+         FROM unnest($1::int[], $2::int[], $3::date[], $4::date[]) w(machine_id, plant_id, today, job_day)
+         JOIN recent_production s ON s.plant_id = w.plant_id AND s.machine_id = w.machine_id
+              AND s.plant_day >= least(w.today, w.job_day)
+         GROUP BY w.machine_id",
+    )
+    .bind(wanted.iter().map(|it| it.machine_id).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.plant_id).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.today).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.job_day).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let counts = |(id, good, scrap, rework, good_from_job_day)| (id, Counts { good, scrap, rework, good_from_job_day });
+    Ok(rows.into_iter().map(counts).collect())
+}
+
+/// How many stops since then, ended or open, are no microstops and have no reason.
+pub async fn unexplained_stops(
+    connection: &mut PgConnection,
+    machines: &[i32],
+    since: DateTime<Utc>,
+) -> sqlx::Result<HashMap<i32, i64>> {
+    let rows: Vec<(i32, i64)> = sqlx::query_as(
+        "WITH stops AS (
+            SELECT machine_id, agent_id, stop FROM downtime_tracking
+            WHERE machine_id = ANY ($1) AND at >= $2 AND ended = 1 AND NOT micro
+            UNION SELECT machine_id, agent_id, stop FROM open_stops WHERE machine_id = ANY ($1) AND began_at >= $2
+            UNION SELECT machine_id, agent_id, new_stop FROM downtime_entries
+            WHERE machine_id = ANY ($1) AND change = 'split' AND split_from >= $2 AND new_stop IS NOT NULL
+        )
+        SELECT s.machine_id, count(*) FROM stops s
+        WHERE NOT EXISTS (SELECT FROM downtime_entries e WHERE e.machine_id = s.machine_id AND e.agent_id = s.agent_id
+                          AND e.stop = s.stop AND e.change = 'reason')
+        GROUP BY s.machine_id",
+    )
+    .bind(machines)
+    .bind(since)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The newest open stop of each machine.
+pub async fn open_stops(connection: &mut PgConnection, machines: &[i32]) -> sqlx::Result<HashMap<i32, OpenStop>> {
+    let rows: Vec<(i32, i64, i32, DateTime<Utc>, Option<String>)> = sqlx::query_as(
+        "SELECT DISTINCT ON (o.machine_id) o.machine_id, o.stop, o.agent_id, o.began_at, r.reason
+         FROM open_stops o LEFT JOIN LATERAL (
+             SELECT e.reason FROM downtime_entries e
+             WHERE e.machine_id = o.machine_id AND e.agent_id = o.agent_id AND e.stop = o.stop AND e.change = 'reason'
+             ORDER BY e.epoch DESC, e.seq DESC LIMIT 1) r ON true
+         WHERE o.machine_id = ANY ($1) ORDER BY o.machine_id, o.began_at DESC, o.stop DESC",
+    )
+    .bind(machines)
+    .fetch_all(connection)
+    .await?;
+    let open = |(id, stop, agent_id, began_at, reason)| (id, OpenStop { stop, agent_id, began_at, reason });
+    Ok(rows.into_iter().map(open).collect())
+}
+
+/// The newest entries of each machine's job log, oldest first.
+pub async fn job_entries(connection: &mut PgConnection, machines: &[i32]) -> sqlx::Result<HashMap<i32, Vec<Entry>>> {
+    let rows: Vec<(i32, DateTime<Utc>, String, String)> = sqlx::query_as(
+        "SELECT m.id, e.at, e.action::text, e.work_order FROM unnest($1::int[]) m(id) CROSS JOIN LATERAL (
+             SELECT at, epoch, seq, action, work_order FROM job_log WHERE machine_id = m.id
+             ORDER BY at DESC, epoch DESC, seq DESC LIMIT $2) e
+         ORDER BY m.id, e.at, e.epoch, e.seq",
+    )
+    .bind(machines)
+    .bind(JOB_ENTRIES_MAX)
+    .fetch_all(connection)
+    .await?;
+    let mut entries: HashMap<i32, Vec<Entry>> = HashMap::new();
+    for (machine, at, action, work_order) in rows {
+        let action = match action.as_str() {
+            "pause" => Action::Pause,
+            "finish" => Action::Finish,
+            _ => Action::Begin,
+        };
+        entries.entry(machine).or_default().push(Entry { at, action, work_order });
+    }
+    Ok(entries)
+}
+
+/// Master data of a work order.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Order {
+    pub plant_id: i32,
+    pub code: String,
+    pub product: String,
+    pub product_title: String,
+    pub quantity: Option<i64>,
+    pub ideal_cycle_ms: Option<i64>,
+}
+
+pub async fn orders(
+    connection: &mut PgConnection,
+    wanted: &[(i32, &Current)],
+) -> sqlx::Result<HashMap<(i32, String), Order>> {
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<Order> = sqlx::query_as(
+        "SELECT o.plant_id, o.code, o.product, p.title AS product_title, o.quantity, p.ideal_cycle_ms
+         FROM (SELECT DISTINCT * FROM unnest($1::int[], $2::text[]) t(plant_id, code)) w
+         JOIN work_orders o USING (plant_id, code) JOIN products p ON p.plant_id = o.plant_id AND p.code = o.product",
+    )
+    .bind(wanted.iter().map(|(plant, _)| *plant).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|(_, current)| current.work_order.as_str()).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|order| ((order.plant_id, order.code.clone()), order)).collect())
+}
+
+/// Good pieces of a machine from the beginning of a plant's day up to `until`.
+pub async fn good_before(
+    connection: &mut PgConnection,
+    machine: i32,
+    (day, begins): (NaiveDate, DateTime<Utc>),
+    until: DateTime<Utc>,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "SELECT coalesce(sum(delta), 0)::bigint FROM production_logs
+         WHERE machine_id = $1 AND plant_day = $2 AND at >= $3 AND at < $4 AND quality = 'good'",
+    )
+    .bind(machine)
+    .bind(day)
+    .bind(begins)
+    .bind(until)
+    .fetch_one(connection)
+    .await
+}
+
+/// How many microseconds a machine ran in `[from, to)`. What it did at `from` is looked for a day back.
+pub async fn running_us(
+    connection: &mut PgConnection,
+    machine: i32,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "SELECT coalesce(sum(extract(epoch FROM least(ends, $3) - greatest(at, $2)) * 1000000), 0)::bigint
+         FROM (SELECT at, state, lead(at, 1, $3) OVER (ORDER BY at, epoch, seq) AS ends FROM machine_states
+               WHERE machine_id = $1 AND at >= $2 - interval '1 day' AND at < $3) s
+         WHERE state = 'running' AND ends > $2",
+    )
+    .bind(machine)
+    .bind(from)
+    .bind(to)
+    .fetch_one(connection)
+    .await
+}
+
+/// Somebody who is logged on: at a machine, or at the station of an agent.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct LoggedOn {
+    pub agent_id: i32,
+    pub machine_id: Option<i32>,
+    pub name: String,
+}
+
+/// By name. Who logged on before `since` and never off has gone home without a word.
+pub async fn operators(
+    connection: &mut PgConnection,
+    agents: &[i32],
+    since: DateTime<Utc>,
+) -> sqlx::Result<Vec<LoggedOn>> {
+    sqlx::query_as(
+        "SELECT DISTINCT s.agent_id, s.machine_id, coalesce(nullif(o.name, ''), s.operator) AS name
+         FROM (SELECT DISTINCT ON (agent_id, machine_id, station_id, operator) plant_id, agent_id, machine_id, operator, entry
+               FROM shift_log WHERE agent_id = ANY ($1) AND at >= $2 AND entry IN ('operator_on', 'operator_off')
+               ORDER BY agent_id, machine_id, station_id, operator, at DESC, epoch DESC, seq DESC) s
+         LEFT JOIN operators o ON o.plant_id = s.plant_id AND o.number = s.operator
+         WHERE s.entry = 'operator_on' AND s.operator IS NOT NULL ORDER BY name",
+    )
+    .bind(agents)
+    .bind(since)
+    .fetch_all(connection)
+    .await
+}
