@@ -8,11 +8,12 @@ import { isUnexplained, pastUnexplained, runningStop } from "./stops";
 
 /** What can be done at this machine. What is due comes first and is the only filled button. */
 export function Actions({ machine }: { machine: Machine }) {
-  const { texts, open, withOperator } = useStation();
+  const { view, texts, open, withOperator } = useStation();
   const { name, job } = machine;
   const change = useJobChange(machine);
   const stop = runningStop(machine);
-  const isDue = !(stop && isUnexplained(stop));
+  // Before it come the log-on and the reason of a stop.
+  const isDue = view.operators.length > 0 && !(stop && isUnexplained(stop));
   const isAtWork = job !== null && !job.paused;
   const choose = () => withOperator(() => open({ is: "job", machine: name }));
   return (
