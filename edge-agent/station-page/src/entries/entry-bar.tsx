@@ -13,12 +13,12 @@ export function EntryBar() {
       <button
         type="button"
         onClick={() => open({ is: "entries" })}
-        className="flex min-h-14 w-full items-center gap-3 px-4 text-left"
+        className="-outline-offset-4 flex min-h-14 w-full items-center gap-3 px-4 text-left"
       >
         <Icon name="list" />
         <span className="font-medium">{texts.entries}</span>
         <span className="min-w-0 flex-1 truncate text-ink-soft">
-          <bdi>{unsent ? unsent.label : last ? visibleText(last.text) : ""}</bdi>
+          <bdi>{visibleText(unsent?.label ?? last?.text ?? "")}</bdi>
         </span>
         {unsent ? <NotStored waiting={unsent} /> : last ? <AtCentral entry={last} /> : null}
         <Icon name="forward" />

@@ -10,14 +10,17 @@ type Shown = Feedback["is"] | "not_stored_yet";
 const LOOKS: Record<Shown, { icon: IconName; colours: string; shown_ms: number | null }> = {
   storing: { icon: "wait", colours: "bg-raised text-ink border-edge", shown_ms: null },
   not_stored_yet: { icon: "warning", colours: "bg-warning-fill text-on-warning border-transparent", shown_ms: null },
-  stored: { icon: "check", colours: "bg-feedback-stored text-white border-transparent", shown_ms: 6_000 },
-  already: { icon: "again", colours: "bg-feedback-already text-white border-transparent", shown_ms: 7_000 },
+  stored: { icon: "check", colours: "bg-feedback-stored text-white border-transparent", shown_ms: 5_000 },
+  already: { icon: "again", colours: "bg-feedback-already text-white border-transparent", shown_ms: 6_000 },
   rejected: { icon: "cross", colours: "bg-alarm-fill text-on-alarm border-transparent", shown_ms: 15_000 },
 };
 /** Time enough to see a slip and to reach the button. */
 const UNDO_SHOWN_MS = 12_000;
 
-/** What became of the last entry, over everything else, for some seconds; told to screen readers too. */
+/**
+ * What became of the last entry, for some seconds; told to screen readers too. It covers the top of the page and of panels,
+ * where no finger is: what is tapped next must not move or hide.
+ */
 export function FeedbackBar({ feedback, onDismiss }: { feedback: Feedback | null; onDismiss: () => void }) {
   const { texts, waiting } = useStation();
   const item = waiting.find(({ key }) => key === feedback?.key);
@@ -41,7 +44,7 @@ export function FeedbackBar({ feedback, onDismiss }: { feedback: Feedback | null
   const detail = shown === "not_stored_yet" ? (item?.why ?? texts.not_stored_yet_hint) : null;
   return (
     <div
-      className="pointer-events-none fixed inset-x-0 bottom-0 z-30 flex justify-center p-3"
+      className="pointer-events-none fixed inset-x-0 top-0 z-30 flex justify-center p-1"
       data-feedback={feedback ? shown : "none"}
     >
       <div
@@ -63,7 +66,7 @@ export function FeedbackBar({ feedback, onDismiss }: { feedback: Feedback | null
             {feedback.undo && <UndoButton id={feedback.undo} label={feedback.label} />}
             <button
               type="button"
-              className="flex size-14 items-center justify-center rounded-control"
+              className="flex size-14 items-center justify-center rounded-control -outline-offset-4 focus-visible:outline-current"
               aria-label={texts.close}
               onClick={onDismiss}
             >

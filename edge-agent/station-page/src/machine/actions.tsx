@@ -8,15 +8,16 @@ import { isUnexplained, pastUnexplained, runningStop } from "./stops";
 
 /** What can be done at this machine. What is due comes first and is the only filled button. */
 export function Actions({ machine }: { machine: Machine }) {
-  const { texts, open, withOperator } = useStation();
+  const { view, texts, open, withOperator } = useStation();
   const { name, job } = machine;
   const change = useJobChange(machine);
   const stop = runningStop(machine);
-  const isDue = !(stop && isUnexplained(stop));
+  // Before it come the log-on and the reason of a stop.
+  const isDue = view.operators.length > 0 && !(stop && isUnexplained(stop));
   const isAtWork = job !== null && !job.paused;
   const choose = () => withOperator(() => open({ is: "job", machine: name }));
   return (
-    <div className="grid grid-cols-2 content-start gap-2 md:grid-cols-1 md:gap-3">
+    <div className="grid grid-cols-2 content-start gap-2 md:grid-cols-1 md:gap-3 short:grid-cols-2 short:gap-2">
       {!job && <Action first due={isDue} icon="play" word={texts.start_job} onClick={choose} />}
       {job?.paused && <Action first due={isDue} icon="play" word={texts.resume_job} onClick={() => change("start")} />}
       <Action
@@ -42,7 +43,7 @@ export function Actions({ machine }: { machine: Machine }) {
         word={texts.shift_note}
         onClick={() => withOperator(() => open({ is: "note", machine: name }))}
       />
-      <HelpAction machine={machine} />
+      <HelpAction machine={machine} className={isAtWork ? "" : "col-span-full"} />
     </div>
   );
 }
@@ -71,7 +72,7 @@ function Action({
       large
       look={due ? "primary" : "plain"}
       {...rest}
-      className={`px-4! text-left! justify-start! md:gap-4 md:px-5! ${size} ${className}`}
+      className={`px-4! text-left! justify-start! md:gap-4 md:px-5! short:gap-2 short:px-3! ${size} ${className}`}
     >
       <Icon name={icon} className={`size-7 ${iconColour}`} />
       <span className="min-w-0">
@@ -110,7 +111,7 @@ function StopsAction({ machine }: { machine: Machine }) {
 }
 
 /** Help needs no log-on: whoever needs it may call. */
-function HelpAction({ machine }: { machine: Machine }) {
+function HelpAction({ machine, className }: { machine: Machine; className: string }) {
   const { texts, formats, submit, operator } = useStation();
   const called_at = machine.help_called_at;
   const toggle = () => {
@@ -118,14 +119,14 @@ function HelpAction({ machine }: { machine: Machine }) {
     void submit("help", body, called_at === null ? texts.labels.help : texts.labels.help_over);
   };
   return called_at === null ? (
-    <Action icon="help" word={texts.call_help} className="col-span-full" onClick={toggle} />
+    <Action icon="help" word={texts.call_help} className={className} onClick={toggle} />
   ) : (
     <Action
       look="warning"
       icon="help"
       word={texts.help_called(formats.time(called_at))}
       hint={texts.help_called_hint}
-      className="col-span-full"
+      className={className}
       onClick={toggle}
     />
   );

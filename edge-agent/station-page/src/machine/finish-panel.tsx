@@ -1,3 +1,4 @@
+import { visibleText } from "screens";
 import { newId } from "../agent/agent";
 import type { Machine } from "../api";
 import { useStation } from "../station/station";
@@ -20,7 +21,7 @@ export function FinishPanel({ machine }: { machine: Machine }) {
     });
   return (
     <Panel
-      title={texts.finish_question(job.work_order)}
+      title={texts.finish_question(visibleText(job.work_order))}
       footer={
         <div className="grid grid-cols-2 gap-3">
           <Button large onClick={close}>

@@ -15,7 +15,7 @@ export function JobCard({ machine }: { machine: Machine }) {
       </section>
     );
   }
-  const share = job.quantity ? Math.min(1, job.good / job.quantity) : null;
+  const share = job.quantity ? Math.max(0, Math.min(1, job.good / job.quantity)) : null;
   return (
     <section
       aria-label={texts.job}

@@ -45,7 +45,7 @@ function Tile({ machine }: { machine: Machine }) {
         </span>
         <Icon name="forward" />
       </span>
-      <span className="flex flex-wrap items-baseline justify-between gap-x-4 text-2xl">
+      <span className="flex flex-wrap items-center justify-between gap-x-4 text-2xl">
         <StateMark state={machine.state} className={isStopped ? "" : stateColour(machine.state)} />
         <Elapsed since={machine.state_since} />
       </span>

@@ -10,18 +10,18 @@ import { ReasonGrid } from "../ui/reason-grid";
 const KINDS = ["good", "scrap", "rework"] as const;
 type Kind = (typeof KINDS)[number];
 
-/** Nobody reports a million pieces by hand. */
-const MAXIMUM_LENGTH = 6;
+/** The agent takes less than a hundred thousand at once: more is a slip of the finger. */
+const MAXIMUM_LENGTH = 5;
 
-/** Good, scrap and rework in one step. A machine that counts itself has counted its good pieces already. */
+/** Good, scrap and rework in one step. Where the machine counts, good pieces come last: they are the exception. */
 export function PiecesPanel({ machine }: { machine: Machine }) {
   const { view, texts, close, submit, withOperator } = useStation();
-  const kinds = KINDS.filter((kind) => !(kind === "good" && machine.counts_itself));
+  const kinds: readonly Kind[] = machine.counts_itself ? ["scrap", "rework", "good"] : KINDS;
   const [digits, setDigits] = useState<Record<Kind, string>>({ good: "", scrap: "", rework: "" });
-  const [active, setActive] = useState<Kind>(kinds[0] ?? "scrap");
+  const [active, setActive] = useState<Kind>(machine.counts_itself ? "scrap" : "good");
   const [reason, setReason] = useState<string | null>(null);
   const { good, scrap, rework } = { good: +digits.good, scrap: +digits.scrap, rework: +digits.rework };
-  const needsReason = scrap + rework > 0;
+  const needsReason = scrap + rework > 0 && view.reasons.pieces.length > 0;
   const isComplete = good + scrap + rework > 0 && (!needsReason || reason !== null);
   const label = texts.labels.pieces(good, scrap, rework);
 
@@ -55,7 +55,7 @@ export function PiecesPanel({ machine }: { machine: Machine }) {
             {kinds.map((kind, index) => (
               <CountField
                 key={kind}
-                label={texts[kind]}
+                label={kind === "good" && machine.counts_itself ? texts.good_not_counted : texts[kind]}
                 value={digits[kind]}
                 isActive={kind === active}
                 isFirst={index === 0}

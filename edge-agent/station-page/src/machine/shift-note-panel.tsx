@@ -5,7 +5,7 @@ import { useStation } from "../station/station";
 import { Button } from "../ui/button";
 import { Panel } from "../ui/panel";
 
-const MAXIMUM_NOTE = 2_000;
+const MAXIMUM_NOTE = 1_000;
 
 /** What the next shift should know. */
 export function ShiftNotePanel({ machine }: { machine: Machine }) {

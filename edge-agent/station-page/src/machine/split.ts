@@ -1,4 +1,4 @@
-/** Where a stop may be split: at whole minutes, and not closer than that to either end. */
+/** Where a stop may be split: whole minutes after it began, before it ended. */
 
 const MINUTE_MS = 60_000;
 

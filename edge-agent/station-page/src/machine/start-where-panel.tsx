@@ -1,4 +1,4 @@
-import { ForeignText } from "screens";
+import { ForeignText, visibleText } from "screens";
 import { newId } from "../agent/agent";
 import type { Machine } from "../api";
 import { useStation } from "../station/station";
@@ -17,7 +17,7 @@ export function StartWherePanel({ workOrder }: { workOrder: string }) {
       close();
     });
   return (
-    <Panel title={texts.start_where(workOrder)}>
+    <Panel title={texts.start_where(visibleText(workOrder))}>
       <ul className="grid gap-2">
         {view.machines.map((machine) => (
           <li key={machine.name}>

@@ -9,7 +9,7 @@ import { ReasonGrid } from "../ui/reason-grid";
 import { SplitForm } from "./split-form";
 import { StopTimes } from "./stops-panel";
 
-const MAXIMUM_NOTE = 500;
+const MAXIMUM_NOTE = 1_000;
 
 /** One stop: its reason, a note, and where it must be split. */
 export function StopPanel({ machine, stop }: { machine: Machine; stop: Stop }) {

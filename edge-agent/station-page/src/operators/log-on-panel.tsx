@@ -51,16 +51,17 @@ export function LogOnPanel({ goesOn }: { goesOn: boolean }) {
   const others = goesOn && operator === null ? view.operators : [];
   return (
     <Panel title={texts.log_on} wide>
-      {goesOn && <p className="mb-4 text-ink-soft">{texts.log_on_first}</p>}
+      {goesOn && others.length === 0 && <p className="mb-4 text-lg short:mb-2">{texts.log_on_first}</p>}
       {others.length > 0 && (
-        <div className="mb-5 flex flex-wrap gap-2">
+        <section aria-label={texts.who_works} className="mb-5 flex flex-wrap items-center gap-2">
+          <h3 className="mr-2 w-full font-semibold text-lg">{texts.who_works}</h3>
           {others.map(({ number, name }) => (
             <Button key={number} large onClick={() => loggedOn(number)}>
               <Icon name="person" />
               <ForeignText max={30}>{name}</ForeignText>
             </Button>
           ))}
-        </div>
+        </section>
       )}
       {!view.ready_for_operators && (
         <p className="mb-4 flex items-center gap-3 rounded-card bg-warning-soft p-4 text-warning">

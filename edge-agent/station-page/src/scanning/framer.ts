@@ -49,8 +49,10 @@ export interface Limits {
   /** Fingers rolled over three or four keys are nearly as quick as a slow scanner. */
   shortMeanGapMs: number;
   shortLength: number;
-  /** Without a key in so long, a burst is over. */
+  /** Without a key in so long, a burst is over, as a rule. */
   pauseMs: number;
+  /** A busy computer may hold a key up for so long in the middle of a scan. */
+  hiccupMs: number;
   minimumLength: number;
   minimumLengthWithoutSuffix: number;
   maximumLength: number;
@@ -61,6 +63,7 @@ export const LIMITS: Limits = {
   shortMeanGapMs: 35,
   shortLength: 6,
   pauseMs: 150,
+  hiccupMs: 450,
   minimumLength: 3,
   minimumLengthWithoutSuffix: 6,
   // The largest two-dimensional code holds 7,089 digits.
@@ -75,11 +78,17 @@ export class Framer {
   private strokes: Stroke[] = [];
   private firstAt = 0;
   private lastAt = 0;
+  private longestGap = 0;
+  private isInField = false;
   private altDigits = "";
   private altDigitsAt = 0;
   private afterScanUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(private readonly limits: Limits = LIMITS) {}
+  /** `hasSuffix`: the scanner here ends in Enter or Tab, as was seen. A pause is no end then, and half a scan is none. */
+  constructor(
+    public hasSuffix = false,
+    private readonly limits: Limits = LIMITS,
+  ) {}
 
   press(press: KeyPress): Verdict {
     if (press.repeat) {
@@ -105,16 +114,25 @@ export class Framer {
     return press.key === "Alt" ? this.finishAltDigits() : PASS;
   }
 
+  /** How long to wait for the next key before `pause` is asked. */
+  get patienceMs(): number {
+    const { pauseMs, hiccupMs, minimumLengthWithoutSuffix } = this.limits;
+    const looksLikeScan = this.isInField ? this.strokes.length > 2 && this.isScannersPace(this.lastAt) : true;
+    if (!looksLikeScan) return pauseMs;
+    const isWhole = this.strokes.length >= minimumLengthWithoutSuffix && this.isScannersPace(this.lastAt);
+    return isWhole && !this.hasSuffix ? pauseMs : hiccupMs;
+  }
+
   /** To be asked once no key has come for a while. */
   pause(at: number): Verdict {
-    if (at - this.lastAt < this.limits.pauseMs) return PASS;
+    if (at - this.lastAt < this.patienceMs) return PASS;
     return { ...PASS, scan: this.take(this.limits.minimumLengthWithoutSuffix, this.lastAt) };
   }
 
   private suffix(press: KeyPress): Verdict {
-    const inTime = press.at - this.lastAt <= this.limits.pauseMs;
-    const scan = inTime ? this.take(this.limits.minimumLength, press.at) : null;
+    const scan = this.continues(press.at) ? this.take(this.limits.minimumLength, press.at) : null;
     this.reset();
+    if (scan) this.hasSuffix = true;
     // A scanner set to CR and LF ends in two.
     const swallow = scan !== null || press.at <= this.afterScanUntil;
     if (swallow) this.afterScanUntil = press.at + this.limits.pauseMs;
@@ -122,8 +140,8 @@ export class Framer {
   }
 
   private character(press: KeyPress): Verdict {
-    const inBurst = this.strokes.length > 0 && press.at - this.lastAt <= this.limits.pauseMs;
-    const stroke = strokeOf(press, inBurst);
+    this.isInField = press.editable ?? false;
+    const stroke = strokeOf(press, this.continues(press.at));
     if (!stroke) {
       this.reset();
       return PASS;
@@ -147,9 +165,9 @@ export class Framer {
   }
 
   private add(stroke: Stroke, at: number): Verdict {
-    const inBurst = this.strokes.length > 0 && at - this.lastAt <= this.limits.pauseMs;
-    if (inBurst && this.strokes.length < this.limits.maximumLength) {
+    if (this.continues(at) && this.strokes.length < this.limits.maximumLength) {
       this.strokes.push(stroke);
+      this.longestGap = Math.max(this.longestGap, at - this.lastAt);
       this.lastAt = at;
       return PASS;
     }
@@ -157,7 +175,12 @@ export class Framer {
     this.strokes = [stroke];
     this.firstAt = at;
     this.lastAt = at;
+    this.longestGap = 0;
     return { ...PASS, began: true, scan };
+  }
+
+  private continues(at: number): boolean {
+    return this.strokes.length > 0 && at - this.lastAt <= this.patienceMs;
   }
 
   /** The burst, if it is a scan that ended then; it is over either way. */
@@ -172,11 +195,14 @@ export class Framer {
     return this.strokes.length > 1 && this.isScannersPace(this.lastAt);
   }
 
+  /** By the mean gap. One hiccup is forgiven. */
   private isScannersPace(endedAt: number): boolean {
     const count = this.strokes.length;
     const gaps = endedAt > this.lastAt ? count : count - 1;
     const most = count < this.limits.shortLength ? this.limits.shortMeanGapMs : this.limits.meanGapMs;
-    return gaps > 0 && (endedAt - this.firstAt) / gaps <= most;
+    const total = endedAt - this.firstAt;
+    const longest = Math.max(this.longestGap, endedAt - this.lastAt);
+    return gaps > 0 && (gaps < 3 ? total / gaps : (total - longest) / (gaps - 1)) <= most;
   }
 
   private reset() {

@@ -1,7 +1,7 @@
 /** Listens to the keys of the whole page and says what was scanned, wherever the focus is. */
 
 import { decode, type Layout } from "./decode";
-import { Framer, type KeyPress, LIMITS, type Verdict } from "./framer";
+import { Framer, type KeyPress, type Verdict } from "./framer";
 
 export interface Wedge {
   scanned(text: string): void;
@@ -10,6 +10,7 @@ export interface Wedge {
 }
 
 const LAYOUT = "station.scanner_layout";
+const SUFFIX = "station.scanner_suffix";
 type Field = HTMLInputElement | HTMLTextAreaElement;
 /** What a field held before a burst. */
 interface Held {
@@ -19,10 +20,9 @@ interface Held {
 
 /** Returns how to stop. */
 export function listen(wedge: Wedge): () => void {
-  const framer = new Framer();
+  const framer = new Framer(localStorage.getItem(SUFFIX) === "yes");
   const swallowed = new Set<string>();
   let before: Held | null = null;
-  let earlier: Held | null = null;
   let timer = 0;
 
   const follow = (event: KeyboardEvent, verdict: Verdict) => {
@@ -30,16 +30,13 @@ export function listen(wedge: Wedge): () => void {
       event.preventDefault();
       event.stopPropagation();
     }
-    if (verdict.began) {
-      earlier = before;
-      before = snapshot();
-    }
-    if (verdict.scan) finish(verdict, verdict.began ? earlier : before);
+    finish(verdict);
+    if (verdict.began) before = snapshot();
   };
-  const finish = ({ scan }: Verdict, held: Held | null) => {
+  const finish = ({ scan }: Verdict) => {
     if (!scan) return;
-    // The last key reaches the field only after this.
-    setTimeout(() => restore(held), 0);
+    restore(before);
+    if (framer.hasSuffix) localStorage.setItem(SUFFIX, "yes");
     const remembered = localStorage.getItem(LAYOUT) as Layout | null;
     const { text, layout, proven } = decode(scan, remembered, wedge.isKnown);
     if (proven) localStorage.setItem(LAYOUT, layout);
@@ -51,10 +48,7 @@ export function listen(wedge: Wedge): () => void {
     else swallowed.delete(event.code);
     follow(event, verdict);
     clearTimeout(timer);
-    timer = window.setTimeout(() => {
-      const at = performance.now();
-      finish(framer.pause(at), before);
-    }, LIMITS.pauseMs + 20);
+    timer = window.setTimeout(() => finish(framer.pause(performance.now())), framer.patienceMs + 20);
   };
   const released = (event: KeyboardEvent) => {
     follow(event, framer.release(event));

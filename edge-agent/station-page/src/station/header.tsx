@@ -8,18 +8,18 @@ import { useStation } from "./station";
 import { chooseTheme, currentTheme } from "./theme";
 
 export function Header() {
-  const { view, texts, open } = useStation();
+  const { view, agent, texts, open } = useStation();
   return (
     <header className="border-line border-b bg-surface">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1 px-3 py-2 sm:px-4">
-        <h1 className="min-w-0 font-semibold text-lg leading-tight sm:text-xl">
+        <h1 className="min-w-0 font-semibold text-lg leading-tight max-lg:flex-1 max-lg:basis-24 sm:text-xl">
           <ForeignText max={40}>{view.station}</ForeignText>
         </h1>
         <div className="order-last w-full lg:order-none lg:w-auto lg:flex-1">
           <OperatorChips />
         </div>
         <div className="ml-auto flex items-center gap-1">
-          {view.central.reachable && (
+          {agent.answers && view.central.reachable && (
             <Button look="quiet" className="px-3" onClick={() => open({ is: "central" })}>
               <Icon name="linked" />
               <span className="max-sm:sr-only">{texts.central_reachable}</span>
@@ -35,11 +35,11 @@ export function Header() {
 }
 
 function Offline() {
-  const { view, texts, formats, open } = useStation();
+  const { view, agent, texts, formats, open } = useStation();
   const { reachable, since, waiting_events } = view.central;
   return (
     <div role="status">
-      {!reachable && (
+      {agent.answers && !reachable && (
         <button
           type="button"
           onClick={() => open({ is: "central" })}

@@ -60,6 +60,7 @@ export function StationProvider({
     document.title = view ? view.station : "Station";
   }, [language, view]);
 
+  const dismiss = useCallback(() => setFeedback(null), []);
   const chooseOperator = useCallback((number: string) => {
     localStorage.setItem(OPERATOR, number);
     setChosen(number);
@@ -148,7 +149,7 @@ export function StationProvider({
     <StationContext value={station}>
       <div inert={dialog !== null}>{children}</div>
       {dialog && <DialogView dialog={dialog} />}
-      <FeedbackBar feedback={feedback} onDismiss={() => setFeedback(null)} />
+      <FeedbackBar feedback={feedback} onDismiss={dismiss} />
     </StationContext>
   );
 }

@@ -52,6 +52,7 @@ export const de: Texts = {
   pin: "PIN",
   not_ready: "Hier ist noch kein Bediener bekannt: Die Station muss die Zentrale einmal erreichen.",
   log_on_first: "Zuerst anmelden, dann geht es weiter.",
+  who_works: "Wer gibt das ein?",
 
   all_machines: "Alle Maschinen",
   choose_machine: "Maschine wählen",
@@ -106,6 +107,7 @@ export const de: Texts = {
 
   pieces_reason: "Grund für Ausschuss und Nacharbeit",
   counts_itself: "Diese Maschine zählt selbst. Ausschuss und Nacharbeit werden von ihren guten Stücken abgezogen.",
+  good_not_counted: "Gut, nicht gezählt",
   choose_reason: "Grund wählen",
   enter_pieces: "Stück eingeben",
   store: (what) => `${what} speichern`,

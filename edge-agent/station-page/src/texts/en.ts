@@ -52,6 +52,7 @@ export const en = {
   pin: "PIN",
   not_ready: "No operator is known here yet: this station must reach central once.",
   log_on_first: "Log on first, then it goes on.",
+  who_works: "Whose entry is it?",
 
   all_machines: "All machines",
   choose_machine: "Choose a machine",
@@ -106,6 +107,7 @@ export const en = {
 
   pieces_reason: "Reason for scrap and rework",
   counts_itself: "This machine counts its pieces itself. Scrap and rework are taken from its good pieces.",
+  good_not_counted: "Good, not counted",
   choose_reason: "Choose a reason",
   enter_pieces: "Enter pieces",
   store: (what: string) => `Store ${what}`,

@@ -20,7 +20,7 @@ export function NumberPad({
     <Button
       key={label}
       large
-      className="text-2xl!"
+      className="text-2xl! short:min-h-14!"
       aria-label={name}
       tabIndex={-1}
       onPointerDown={(event) => event.preventDefault()}

@@ -30,18 +30,18 @@ export function ReasonGrid({
       {groups.map(({ title, reasons }) => (
         <section key={title ?? ""} aria-label={title ?? texts.reason}>
           {title && <h3 className="mb-2 font-semibold text-base">{title}</h3>}
-          <div className="grid grid-cols-[repeat(auto-fill,minmax(9.5rem,1fr))] gap-2">
+          <div className="grid grid-cols-[repeat(auto-fill,minmax(9.5rem,1fr))] short:grid-cols-[repeat(auto-fill,minmax(8.5rem,1fr))] gap-2">
             {reasons.map((reason) => (
               <Button
                 key={reason.code}
                 large
                 look={chosen === reason.code ? "primary" : "plain"}
                 aria-pressed={chosen === reason.code}
-                className="px-2"
+                className="px-2! short:text-base!"
                 onClick={() => onChoose(reason)}
               >
                 {chosen === reason.code && <Icon name="check" className="size-5" />}
-                <span className="min-w-0 hyphens-auto">
+                <span className="min-w-0 hyphens-auto wrap-anywhere">
                   <ForeignText max={60}>{reason.title}</ForeignText>
                 </span>
               </Button>
