@@ -48,6 +48,7 @@ async fn queues(State(reads): State<Reads>, principal: Principal) -> Result<Json
 #[into_params(parameter_in = Query)]
 struct LetterParameters {
     /// Those of one queue; all of them when absent.
+    #[param(inline)]
     queue: Option<Queue>,
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i64>,
