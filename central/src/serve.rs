@@ -4,21 +4,24 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use process::clock::{Clock, SystemClock};
 use process::lifecycle::{Lifecycle, Supervisor};
 use tokio::net::TcpListener;
-use utoipa_axum::router::OpenApiRouter;
 
+use crate::agents::administration::Administration;
+use crate::api::Api;
+use crate::auth::{Access, access::Outside};
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
-use crate::live::{self, Hub};
+use crate::live::Hub;
+use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::web::{Reads, Writes};
-use crate::{agents, alerts, events, identity, machines, queue, sync, web, work};
+use crate::{auth, identity, live, sync, web, work};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -47,19 +50,67 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     if configuration.worker.enabled {
         sources.push(work::start(configuration, database, &lifecycle, &clock)?);
     }
+    let access = access(configuration, database, clock.clone()).await?;
     let hub = Hub::new(clock.clone(), rand::random());
     follow_changes(database, &lifecycle, &hub);
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(Writes { reads, pool: database.pool.clone() }, hub, agents_port, sources);
-    lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
+    let administration = administration(configuration, database, reads.clone())?;
+    let router = router(Api { reads, access, hub, administration }, agents_port, sources);
+    let settings = web_settings(configuration, &lifecycle)?;
+    lifecycle.spawn("web port", web::server::serve(listener, settings, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
     Ok(supervisor)
 }
 
-/// On two connections of its own: neither ingest nor a slow page holds up the board.
+fn administration(
+    configuration: &Configuration,
+    database: &Database,
+    reads: Reads,
+) -> anyhow::Result<Arc<Administration>> {
+    Ok(Arc::new(Administration {
+        reads,
+        pool: database.pool.clone(),
+        central: identity::central_key(&configuration.data.dir)?.fingerprint,
+        address: configuration.agents.address_for_agents(&identity::host()),
+        future_tolerance: Duration::from_secs(configuration.agents.future_tolerance_s),
+    }))
+}
+
+/// Who may ask; says in the log how the first administrator comes in.
+async fn access(configuration: &Configuration, database: &Database, clock: Arc<dyn Clock>) -> anyhow::Result<Access> {
+    let web = &configuration.web;
+    let outside = Outside { secure: web.is_secure(), origin: web.public_url.clone() };
+    let access = Access::new(database.pool.clone(), database.reader.clone(), clock, outside);
+    if let Some(code) = auth::setup::new_code(&database.pool, access.now()).await? {
+        tracing::warn!(code, "there is no user yet: make the first administrator on the web page with this setup code");
+    }
+    Ok(access)
+}
+
+fn web_settings(configuration: &Configuration, lifecycle: &Lifecycle) -> anyhow::Result<web::server::Settings> {
+    let web = &configuration.web;
+    let tls = match (&web.tls_certificate_file, &web.tls_key_file) {
+        (Some(certificate), Some(key)) => Some(web::tls::Certificates::read(certificate, key)?),
+        _ => None,
+    };
+    if let Some(tls) = &tls {
+        let following = tls.clone().follow(lifecycle.reload(), lifecycle.stopping());
+        lifecycle.spawn("certificate of the web port", following);
+    }
+    if !web.listen.ip().is_loopback() && !web.is_secure() {
+        tracing::warn!(
+            listen = %web.listen,
+            "passwords and sessions cross the network in the clear: set web.tls_certificate_file and web.tls_key_file, \
+             or let a proxy do TLS and set web.public_url to its https address"
+        );
+    }
+    Ok(web::server::Settings { connections_max: web.connections_max, tls })
+}
+
+/// On three connections of its own: neither ingest nor a slow page holds up the board.
 fn follow_changes(database: &Database, lifecycle: &Lifecycle, hub: &Arc<Hub>) {
-    let pool = database.apart(2);
+    let pool = database.apart(3);
     lifecycle.spawn("listening to changes", live::listen::run(hub.clone(), pool.clone(), lifecycle.stopping()));
     lifecycle.spawn("live board", live::refresh::run(hub.clone(), pool, lifecycle.stopping()));
 }
@@ -92,52 +143,12 @@ async fn listen_to_agents(
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.
-pub fn router(
-    writes: Writes,
-    hub: Arc<Hub>,
-    agents_port: Arc<AtomicBool>,
-    mut sources: Vec<Arc<dyn Exposes>>,
-) -> Router {
+pub fn router(api: Api, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
-    sources.push(hub.clone());
-    let (api, _) = web::openapi::served(api(&writes, &hub));
-    let reads = writes.reads;
-    let own = web::health::router(Readiness { reads: reads.clone(), agents_port: Some(agents_port) })
-        .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
-    web::router(api, own, requests)
-}
-
-/// Every route under `/api/v1`.
-fn api(writes: &Writes, hub: &Arc<Hub>) -> OpenApiRouter {
-    let reads = &writes.reads;
-    web::openapi::described()
-        .merge(machines::routes::router(reads.clone()))
-        .merge(events::routes::router(reads.clone()))
-        .merge(agents::routes::router(reads.clone()))
-        .merge(live::routes::router(hub.clone()))
-        .merge(queue::routes::router(writes.clone()))
-        .merge(alerts::routes::router(writes.clone()))
-}
-
-#[cfg(test)]
-mod tests {
-    use process::clock::SystemClock;
-
-    use super::*;
-
-    /// The pages are typed from this file. After a change of the API: `UPDATE=1 cargo test -p central openapi`.
-    #[tokio::test]
-    async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
-        let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
-        let reads = Reads { pool: pool.clone(), clock: Arc::new(SystemClock::new(0)) };
-        let hub = Hub::new(reads.clock.clone(), 0);
-        let document = web::openapi::served(api(&Writes { reads, pool }, &hub)).1.to_pretty_json().unwrap() + "\n";
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(file, &document).unwrap();
-        }
-        let kept = std::fs::read_to_string(file).unwrap_or_default();
-        assert!(kept == document, "central/openapi.json is outdated: UPDATE=1 cargo test -p central openapi");
-    }
+    sources.push(api.hub.clone());
+    let (routes, _) = web::openapi::served(api.routes());
+    let own = web::health::router(Readiness { reads: api.reads.clone(), agents_port: Some(agents_port) })
+        .merge(web::metrics::router(Metrics { reads: api.reads, sources: Arc::new(sources) }));
+    web::router(routes, own, api.access, requests)
 }

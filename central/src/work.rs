@@ -50,10 +50,11 @@ async fn start_alone(configuration: &Configuration, database: &Database) -> anyh
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("cannot listen on worker.listen {listen}"))?;
         let reads = Reads { pool: database.reader.clone(), clock };
+        let settings = web::server::Settings { connections_max: 64, tls: None };
         let router = web::health::router(Readiness { reads: reads.clone(), agents_port: None })
             .merge(web::metrics::router(Metrics { reads, sources: Arc::new(vec![counters]) }));
         tracing::info!(address = %listener.local_addr()?, "health and metrics");
-        lifecycle.spawn("health and metrics", web::server::serve(listener, router, lifecycle.stopping()));
+        lifecycle.spawn("health and metrics", web::server::serve(listener, settings, router, lifecycle.stopping()));
     }
     tracing::info!(database = database.place, "the worker works");
     Ok(supervisor)

@@ -3,7 +3,6 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,8 +11,6 @@ use axum::http::{Request, StatusCode, header};
 use central::alerts::watch::look;
 use central::auth::{Plants, Principal, Role};
 use central::database::Database;
-use central::live::Hub;
-use central::web::{Reads, Writes};
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
@@ -41,6 +38,10 @@ struct Api {
     principal: Principal,
 }
 
+fn principal(name: &str, role: Role, plants: Plants) -> Principal {
+    Principal { role, plants, ..Principal::command(name) }
+}
+
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(NOW_US).unwrap()
 }
@@ -49,11 +50,8 @@ impl Api {
     async fn start() -> Api {
         let database = support::database().await;
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
-        let hub = Hub::new(clock.clone(), 1);
-        let reads = Reads { pool: database.reader.clone(), clock };
-        let writes = Writes { reads, pool: database.pool.clone() };
-        let router = central::serve::router(writes, hub, Arc::new(AtomicBool::new(true)), Vec::new());
-        let principal = Principal { name: "eva".into(), role: Role::Manager, plants: Plants::All };
+        let router = support::router(support::api(&database, clock));
+        let principal = principal("eva", Role::Manager, Plants::All);
         let api = Api { router, database, principal };
         api.execute(ROWS).await;
         api
@@ -221,7 +219,7 @@ async fn channels_show_their_secret_once_and_stay_in_their_plant() {
     // Somebody of the other plant, and somebody who may only look.
     let south: i32 =
         sqlx::query_scalar("SELECT id FROM plants WHERE name = 'south'").fetch_one(&api.database.pool).await.unwrap();
-    api.principal = Principal { name: "sam".into(), role: Role::Manager, plants: Plants::Only([south].into()) };
+    api.principal = principal("sam", Role::Manager, Plants::Only([south].into()));
     assert_eq!(api.get("/alerts/channels").await["channels"], json!([]));
     assert_eq!(api.get("/alerts/deliveries").await["deliveries"], json!([]));
     let change = Some(json!({ "title": "mine", "enabled": false }));
@@ -233,9 +231,9 @@ async fn channels_show_their_secret_once_and_stay_in_their_plant() {
     ] {
         assert_eq!(api.ask(method, &path, body).await.0, StatusCode::NOT_FOUND, "{method} {path}");
     }
-    api.principal = Principal { name: "olga".into(), role: Role::Operator, plants: Plants::All };
+    api.principal = principal("olga", Role::Operator, Plants::All);
     assert_eq!(api.ask("PUT", &format!("/alerts/channels/{id}"), change.clone()).await.0, StatusCode::FORBIDDEN);
-    api.principal = Principal { name: "eva".into(), role: Role::Manager, plants: Plants::All };
+    api.principal = principal("eva", Role::Manager, Plants::All);
     assert_eq!(api.ask("PUT", &format!("/alerts/channels/{id}"), change).await.1["enabled"], false);
     assert_eq!(api.ask("DELETE", &format!("/alerts/channels/{id}"), None).await.0, StatusCode::NO_CONTENT);
     assert_eq!(api.ask("DELETE", &format!("/alerts/channels/{id}"), None).await.0, StatusCode::NOT_FOUND);
@@ -262,9 +260,9 @@ async fn dead_letters_are_shown_and_decided_on() {
     let queues = api.get("/work/queues").await;
     assert_eq!((&queues["queues"][3]["name"], &queues["queues"][3]["messages"]), (&json!("dlq"), &json!(2)));
     assert_eq!(api.ask("POST", "/work/dead-letters/2/replay", None).await.0, StatusCode::CONFLICT, "from no queue");
-    api.principal = Principal { name: "olga".into(), role: Role::Operator, plants: Plants::All };
+    api.principal = principal("olga", Role::Operator, Plants::All);
     assert_eq!(api.ask("POST", "/work/dead-letters/1/replay", None).await.0, StatusCode::FORBIDDEN);
-    api.principal = Principal { name: "eva".into(), role: Role::Manager, plants: Plants::All };
+    api.principal = principal("eva", Role::Manager, Plants::All);
     assert_eq!(api.ask("POST", "/work/dead-letters/1/replay", None).await.0, StatusCode::NO_CONTENT);
     assert_eq!(api.ask("POST", "/work/dead-letters/1/replay", None).await.0, StatusCode::NOT_FOUND);
     assert_eq!(api.number("SELECT count(*) FROM pgmq.q_background_jobs").await, 1);

@@ -74,25 +74,27 @@ const ROWS: &str = "
 struct Api {
     router: Router,
     database: Database,
+    token: String,
 }
 
 impl Api {
     async fn with_rows() -> Api {
         let database = support::database().await;
         sqlx::raw_sql(ROWS).execute(&database.pool).await.unwrap();
-        Api::on(database)
+        Api::on(database).await
     }
 
-    fn on(database: Database) -> Api {
+    async fn on(database: Database) -> Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
-        let hub = Hub::new(clock.clone(), 1);
-        let reads = Reads { pool: database.reader.clone(), clock };
-        let writes = Writes { reads, pool: database.pool.clone() };
-        Api { router: central::serve::router(writes, hub, Arc::new(AtomicBool::new(true)), Vec::new()), database }
+        let api = support::api(&database, clock);
+        let token = format!("Bearer {}", support::token(&api.access).await);
+        let router = support::router(api);
+        Api { router, database, token }
     }
 
     async fn ask(&self, method: &str, path: &str) -> (StatusCode, String, String) {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let request = Request::builder().method(method).uri(path).header(header::AUTHORIZATION, &self.token);
+        let request = request.body(Body::empty()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap().to_owned());
         let status = response.status();
@@ -205,11 +207,13 @@ async fn events_can_be_followed_to_the_reading_they_came_from() {
     assert_eq!(
         list["events"][12],
         json!({
-            "at": "2026-03-10T12:01:00Z", "clock": "synchronized", "agent": "hall-1", "epoch": 1, "seq": 1,
+            "at": "2026-03-10T12:01:00Z", "clock": "synchronized", "recorded_by": "agent", "agent": "hall-1",
+            "epoch": 1, "seq": 1,
             "kind": "count", "signal": "parts", "quality": "good", "delta": 5, "raw": 105, "basis": "increase",
         })
     );
     assert_eq!(list["events"][4]["seq"], Value::Null, "central itself raised that alarm");
+    assert_eq!(list["events"][4]["recorded_by"], "central");
     assert_eq!(list["events"][8]["raw"], "AQI=");
     assert_eq!(list["events"][8]["elements"], json!([{ "ai": "01", "value": "0" }]));
     assert_eq!(list["events"][7]["began_at"], "2026-03-10T12:03:00Z");
@@ -258,8 +262,7 @@ async fn nonsense_is_answered_with_what_was_expected() {
         assert!(detail.contains(expected), "{path}: {detail}");
     }
     for path in [
-        "/",
-        "/api",
+        "/api/v1",
         "/api/v1/nothing",
         "/api/v1/machines/999",
         "/api/v1/machines/north/nothing",
@@ -280,7 +283,7 @@ async fn nonsense_is_answered_with_what_was_expected() {
 
 #[tokio::test]
 async fn readiness_names_what_is_missing() {
-    let api = Api::on(support::database().await);
+    let api = Api::on(support::database().await).await;
     // Partitions are made ahead of the server's time, not of the tests'.
     let (status, _, body) = api.ask("GET", "/health/ready").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

@@ -7,12 +7,11 @@ use clap::Subcommand;
 use nix::unistd::Uid;
 use process::clock::{Clock as _, SystemClock};
 use process::configuration::nearest;
-use protocol::enrolment::EnrolmentCode;
 use protocol::id::Name;
 
 use super::resolve::Resolve;
 use crate::agents;
-use crate::agents::enrolment::Invitation;
+use crate::agents::enrolment::{Wanted, invitation};
 use crate::agents::overview::{self, Agent};
 use crate::configuration::Configuration;
 use crate::database::embedded::Purpose;
@@ -115,23 +114,20 @@ impl Invite {
         }
         let address = match &self.address {
             Some(address) => address.clone(),
-            None => configuration.agents.address_for_agents(&host()),
+            None => configuration.agents.address_for_agents(&identity::host()),
         };
         let key = identity::central_key(&configuration.data.dir)?;
-        let mut central_key = [0; 16];
-        central_key.copy_from_slice(&key.fingerprint.0[..16]);
-        let code = EnrolmentCode { address: address.clone(), central_key, secret: rand::random() };
-        let text = code.to_text();
-        EnrolmentCode::parse(&text).with_context(|| format!("{address:?} is no address that a code can carry"))?;
-        let expires_at = now() + self.ttl;
-        let invitation = Invitation {
+        let wanted = Wanted {
             plant: Name::new(&plant.name)?,
             agent: self.name.clone(),
-            secret: code.secret,
+            address: address.clone(),
             created_by: who(),
             created_at: now(),
-            expires_at,
+            lasts: self.ttl,
         };
+        let (invitation, text) = invitation(wanted, key.fingerprint, rand::random());
+        let text = text.with_context(|| format!("{address:?} is no address that a code can carry"))?;
+        let expires_at = invitation.expires_at;
         agents::store::invite(&database.pool, &invitation).await?;
         if self.code_only {
             super::say(text);
@@ -172,11 +168,7 @@ impl Invite {
                 bail!("there is no plant {wanted}{}: add --time-zone ZONE to make it", near.unwrap_or_default())
             }
             (None, Some(zone)) => {
-                if zone.parse::<chrono_tz::Tz>().is_err() {
-                    let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-                    let near = nearest(zone, known).map(|near| format!("; did you mean {near}?"));
-                    bail!("{zone:?} is no IANA time zone such as Europe/Berlin{}", near.unwrap_or_default());
-                }
+                crate::plants::time_zone(zone).map_err(anyhow::Error::msg)?;
                 Ok(crate::plants::store::ensure(&database.pool, wanted, zone).await?)
             }
         }
@@ -247,12 +239,7 @@ async fn list(database: &Database, json: bool) -> anyhow::Result<()> {
     }
     let head = ["PLANT", "NAME", "STATE", "LAST SYNC", "BACKLOG", "CLOCK", "VERSION", "HOST"].map(str::to_owned);
     let rows: Vec<[String; 8]> = std::iter::once(head).chain(agents.iter().map(row)).collect();
-    let widths: [usize; 8] =
-        std::array::from_fn(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0));
-    for row in &rows {
-        let line: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        super::say(line.join("  ").trim_end());
-    }
+    super::table::say(&rows);
     Ok(())
 }
 
@@ -287,6 +274,11 @@ fn spell(duration: Duration) -> String {
 
 /// From `30m`, `1h`, `7d`; a minute to 30 days.
 fn duration(text: &str) -> Result<Duration, String> {
+    duration_up_to(text, Duration::from_secs(30 * 86_400), "30 days")
+}
+
+/// The same, a minute to `longest`, which is `spelt`.
+pub(super) fn duration_up_to(text: &str, longest: Duration, spelt: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no duration such as 30m, 1h or 7d");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
@@ -298,19 +290,15 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     let duration = Duration::from_secs(number.checked_mul(seconds).ok_or_else(wrong)?);
-    if (Duration::from_secs(60)..=Duration::from_secs(30 * 86_400)).contains(&duration) {
+    if (Duration::from_secs(60)..=longest).contains(&duration) {
         Ok(duration)
     } else {
-        Err(format!("{text} is out of range: expected one minute to 30 days"))
+        Err(format!("{text} is out of range: expected one minute to {spelt}"))
     }
 }
 
 pub(super) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(SystemClock::new(0).wall().0).unwrap_or_default()
-}
-
-fn host() -> String {
-    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "localhost".to_owned())
 }
 
 /// The person who asks, as far as this computer knows.

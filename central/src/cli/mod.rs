@@ -6,6 +6,9 @@ mod machine;
 mod migrate;
 mod resolve;
 mod serve;
+mod table;
+mod token;
+mod user;
 mod work;
 mod worker;
 
@@ -64,6 +67,10 @@ enum Command {
     Agent(agent::AgentCommand),
     /// Say who reports a machine
     Machine(machine::MachineCommand),
+    /// Let people log in, list them, lock them out
+    User(user::UserCommand),
+    /// Make tokens for programs, list them, revoke them
+    Token(token::TokenCommand),
     /// Release events that were set aside
     Quarantine(machine::QuarantineCommand),
     /// Show queues and what was given up, replay it or discard it
@@ -104,6 +111,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Agent(command) => command.run(&configuration).await,
             Command::Machine(command) => command.run(&configuration).await,
             Command::Quarantine(command) => command.run(&configuration).await,
+            Command::User(command) => command.run(&configuration).await,
+            Command::Token(command) => command.run(&configuration).await,
             Command::Doctor(command) => Ok(command.run(&configuration).await),
         }
     })

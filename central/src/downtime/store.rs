@@ -13,8 +13,8 @@ use crate::fact::{DAY_US, Head, Piece, date_of};
 const COPY: &str = "COPY downtime_tracking (at, plant_day, plant_id, machine_id, agent_id, epoch, seq, clock, stop, \
                     state, detected_by, began, ended, micro, lasted_us) FROM STDIN (FORMAT binary)";
 const COPY_ENTRIES: &str = "COPY downtime_entries (at, plant_day, plant_id, machine_id, agent_id, epoch, seq, clock, \
-                            stop, change, began_at, lasted_us, reason, note, split_from, new_stop, operator) \
-                            FROM STDIN (FORMAT binary)";
+                            stop, change, began_at, lasted_us, state, detected_by, micro, reason, note, \
+                            split_from, new_stop, operator) FROM STDIN (FORMAT binary)";
 
 /// A stop that lasted longer is a clock that was wrong: its event is set aside.
 pub const LASTED_US_MAX: i64 = 400 * DAY_US;
@@ -120,12 +120,12 @@ impl Rows {
             DowntimeEntry::Note { stop, .. } => (stop, "note"),
             DowntimeEntry::Split { stop, .. } => (stop, "split"),
         };
-        let (mut began_at, mut lasted_us, mut reason, mut note, mut split, mut operator) =
-            (None, None, None, None, None, None);
+        let (mut ended, mut what, mut reason, mut note, mut split, mut operator) = (None, None, None, None, None, None);
         match entry {
-            DowntimeEntry::Began { .. } => {}
-            DowntimeEntry::Ended { began_at: began, lasted_us: lasted, .. } => {
-                (began_at, lasted_us) = (Some(*began), Some(*lasted));
+            DowntimeEntry::Began { state, detected_by, .. } => what = Some((state.as_str(), detection(*detected_by))),
+            DowntimeEntry::Ended { began_at, lasted_us, state, detected_by, micro, .. } => {
+                what = Some((state.as_str(), detection(*detected_by)));
+                ended = Some((*began_at, *lasted_us, *micro));
             }
             DowntimeEntry::Reason { reason: text, operator: by, .. } => (reason, operator) = (Some(text), by.as_ref()),
             DowntimeEntry::Note { note: text, operator: by, .. } => (note, operator) = (Some(text), by.as_ref()),
@@ -134,12 +134,15 @@ impl Rows {
             }
         }
         let rows = &mut self.entries;
-        rows.row(17);
+        rows.row(20);
         rows.machine_head(head, machine);
         rows.bigint(bits(stop.0));
         rows.word(change);
-        rows.optional(began_at, CopyRows::timestamptz);
-        rows.optional(lasted_us, CopyRows::bigint);
+        rows.optional(ended.map(|ended| ended.0), CopyRows::timestamptz);
+        rows.optional(ended.map(|ended| ended.1), CopyRows::bigint);
+        rows.optional(what.map(|what| what.0), CopyRows::word);
+        rows.optional(what.map(|what| what.1), CopyRows::word);
+        rows.optional(ended.map(|ended| ended.2), CopyRows::boolean);
         rows.optional(reason, |rows, text| rows.text(text));
         rows.optional(note, |rows, text| rows.text(text));
         rows.optional(split.map(|split| split.0), CopyRows::timestamptz);

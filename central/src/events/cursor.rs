@@ -56,7 +56,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_cursor_survives_the_way_through_a_browser(
-            us in -1_000_000_000_000_000_i64..4_000_000_000_000_000, rank in 1_i32..=9, agent_id: i32, epoch: i32, seq: i64
+            us in -1_000_000_000_000_000_i64..4_000_000_000_000_000, rank in 1_i32..=10, agent_id: i32, epoch: i32, seq: i64
         ) {
             let at = DateTime::from_timestamp_micros(us).unwrap();
             let cursor = Cursor { at, kind: Kind::from_rank(rank).unwrap(), agent_id, epoch, seq };

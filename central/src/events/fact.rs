@@ -9,12 +9,21 @@ pub struct Fact {
     pub at: DateTime<Utc>,
     /// How sure the clock was: `synchronized`, `unverified`, `wrong`, `restamped`, `source`.
     pub clock: String,
-    /// The agent and its log's epoch and sequence; no sequence when central itself said it.
+    /// Whether an agent recorded it, or it was said at central.
+    pub recorded_by: RecordedBy,
+    /// The agent it is about, and its log's epoch and sequence; none of these two when it was said at central.
     pub agent: String,
     pub epoch: Option<i32>,
     pub seq: Option<i64>,
     #[serde(flatten)]
     pub content: Content,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordedBy {
+    Agent,
+    Central,
 }
 
 /// What happened. Words are those of the wire (`protocol::event`).
@@ -45,6 +54,10 @@ pub enum Content {
         split_from: Option<DateTime<Utc>>,
         new_stop: Option<i64>,
         operator: Option<String>,
+        /// Who said it at central.
+        entered_by: Option<String>,
+        /// Why it corrects what was said before.
+        why: Option<String>,
     },
     Scan {
         source: String,
@@ -86,6 +99,18 @@ pub enum Content {
         to: DateTime<Utc>,
         text: String,
     },
+    /// Pieces that a person reported, or took back; the same pieces are events of kind `count`.
+    PieceEntry {
+        entry: String,
+        good: i64,
+        scrap: i64,
+        rework: i64,
+        counted_as_good: bool,
+        takes_back: bool,
+        reason: Option<String>,
+        work_order: Option<String>,
+        operator: Option<String>,
+    },
 }
 
 /// A GS1 element.
@@ -106,10 +131,11 @@ pub enum Kind {
     ShiftLog,
     Alarm,
     Gap,
+    PieceEntry,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Count,
         Kind::State,
         Kind::Downtime,
@@ -119,6 +145,7 @@ impl Kind {
         Kind::ShiftLog,
         Kind::Alarm,
         Kind::Gap,
+        Kind::PieceEntry,
     ];
 
     #[must_use]
@@ -133,6 +160,7 @@ impl Kind {
             Kind::ShiftLog => "shift_log",
             Kind::Alarm => "alarm",
             Kind::Gap => "gap",
+            Kind::PieceEntry => "piece_entry",
         }
     }
 
@@ -149,6 +177,7 @@ impl Kind {
             Kind::Measurement => 7,
             Kind::Alarm => 8,
             Kind::Gap => 9,
+            Kind::PieceEntry => 10,
         }
     }
 

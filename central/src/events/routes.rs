@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,11 +16,10 @@ use crate::machines::routes::{find, named};
 use crate::web::Reads;
 use crate::web::page::{self, cut};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
+use crate::web::span::{MONTH, Span, span};
 
 const EVENTS_DEFAULT: i64 = 100;
 const EVENTS_MAX: i64 = 1_000;
-const SPAN_DEFAULT: Duration = Duration::hours(24);
-const SPAN_MAX: Duration = Duration::days(31);
 
 pub fn router(reads: Reads) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(events_by_id)).routes(routes!(events_by_name)).with_state(reads)
@@ -87,7 +86,7 @@ struct EventList {
 
 async fn events(reads: &Reads, machine: Machine, parameters: EventParameters) -> Result<Json<EventList>, Problem> {
     let limit = page::limit(parameters.limit, EVENTS_DEFAULT, EVENTS_MAX)?;
-    let (from, to) = span(parameters.from, parameters.to, reads.now())?;
+    let Span { from, to } = span(parameters.from, parameters.to, reads.now(), MONTH)?;
     let kinds = kinds(parameters.kind.as_deref())?;
     let after: Option<Cursor> =
         parameters.cursor.as_deref().map(str::parse).transpose().map_err(|_| page::no_cursor())?;
@@ -96,32 +95,6 @@ async fn events(reads: &Reads, machine: Machine, parameters: EventParameters) ->
     let next = cut(&mut found, limit).then(|| found.last().map(|(cursor, _)| cursor.to_string())).flatten();
     let events = found.into_iter().map(|(_, fact)| fact).collect();
     Ok(Json(EventList { plant: machine.plant, machine: machine.name, from, to, events, next }))
-}
-
-fn span(
-    from: Option<DateTime<Utc>>,
-    to: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
-    // What PostgreSQL and the calendar can hold, with room for the spans below.
-    let (first, last) = (DateTime::from_timestamp(0, 0), DateTime::from_timestamp(32_503_680_000, 0));
-    let sane = |at: &DateTime<Utc>| Some(*at) >= first && Some(*at) <= last;
-    if !from.iter().chain(&to).all(sane) {
-        return Err(Problem::bad_request("from and to lie between the years 1970 and 3000"));
-    }
-    // An agent's clock may be a little ahead; what is quarantined is no fact.
-    let to = to.unwrap_or(match from {
-        Some(from) if from + SPAN_DEFAULT < now => from + SPAN_DEFAULT,
-        _ => now + Duration::hours(1),
-    });
-    let from = from.unwrap_or(to - SPAN_DEFAULT);
-    if from >= to {
-        return Err(Problem::bad_request("from must be earlier than to"));
-    }
-    if to - from > SPAN_MAX {
-        return Err(Problem::bad_request("from and to are more than 31 days apart: ask for one month at a time"));
-    }
-    Ok((from, to))
 }
 
 fn kinds(text: Option<&str>) -> Result<Vec<Kind>, Problem> {
@@ -141,23 +114,9 @@ fn kinds(text: Option<&str>) -> Result<Vec<Kind>, Problem> {
 mod tests {
     use super::*;
 
-    fn at(hour: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_700_000_000 + hour * 3600, 0).unwrap()
-    }
-
-    #[test]
-    fn a_span_has_defaults_an_order_and_a_length() {
-        assert_eq!(span(None, None, at(0)).unwrap(), (at(-23), at(1)));
-        assert_eq!(span(Some(at(-100)), None, at(0)).unwrap(), (at(-100), at(-76)));
-        assert_eq!(span(None, Some(at(-10)), at(0)).unwrap(), (at(-34), at(-10)));
-        assert!(span(Some(at(0)), Some(at(0)), at(0)).is_err());
-        assert!(span(Some(at(0)), Some(at(800)), at(0)).is_err());
-        assert!(span(DateTime::from_timestamp(-1, 0), None, at(0)).is_err());
-    }
-
     #[test]
     fn kinds_are_words_and_unknown_ones_are_told() {
-        assert_eq!(kinds(None).unwrap().len(), 9);
+        assert_eq!(kinds(None).unwrap().len(), 10);
         assert_eq!(kinds(Some("count,shift_log")).unwrap(), [Kind::Count, Kind::ShiftLog]);
         assert!(kinds(Some("")).is_err());
         assert!(kinds(Some("count,Count")).is_err());

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use sqlx::types::Json;
 
 use super::cursor::Cursor;
-use super::fact::{Content, Fact, Kind};
+use super::fact::{Content, Fact, Kind, RecordedBy};
 
 /// Which of a machine's facts are asked for: `from <= at < to`, strictly after `after` in the order of [`Cursor`].
 #[derive(Debug, Clone)]
@@ -56,6 +56,7 @@ pub async fn facts(pool: &PgPool, span: &Span) -> Result<Vec<(Cursor, Fact)>, sq
         let fact = Fact {
             at: row.at,
             clock: row.clock,
+            recorded_by: if row.seq.is_some() { RecordedBy::Agent } else { RecordedBy::Central },
             agent: row.agent,
             epoch: row.epoch,
             seq: row.seq,
@@ -112,7 +113,7 @@ const FACTS: &str = concat!(
         "downtime_entries",
         "'kind', 'downtime', 'stop', f.stop, 'change', f.change, 'began_at', f.began_at, 'lasted_us', f.lasted_us, \
          'reason', f.reason, 'note', f.note, 'split_from', f.split_from, 'new_stop', f.new_stop, \
-         'operator', f.operator"
+         'operator', f.operator, 'entered_by', f.entered_by, 'why', f.why"
     ),
     " UNION ALL ",
     branch!(5, "job_log", "'kind', 'job', 'action', f.action, 'work_order', f.work_order, 'operator', f.operator"),
@@ -133,6 +134,14 @@ const FACTS: &str = concat!(
         "gaps",
         "'kind', 'gap', 'cause', f.cause, 'subject', f.subject, 'lost', f.lost, 'from', f.gap_from, 'to', f.gap_to, \
          'text', f.text"
+    ),
+    " UNION ALL ",
+    branch!(
+        10,
+        "piece_entries",
+        "'kind', 'piece_entry', 'entry', f.entry, 'good', f.good, 'scrap', f.scrap, 'rework', f.rework, \
+         'counted_as_good', f.counted_as_good, 'takes_back', f.takes_back, 'reason', f.reason, \
+         'work_order', f.work_order, 'operator', f.operator"
     ),
     ") e JOIN agents a ON a.id = e.agent_id \
      ORDER BY e.at DESC, e.rank DESC, e.agent_id DESC, coalesce(e.epoch, 0) DESC, coalesce(e.seq, 0) DESC LIMIT $10"

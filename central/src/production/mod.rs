@@ -1,3 +1,5 @@
 //! Pieces made.
 
+pub mod history;
+pub mod routes;
 pub mod store;

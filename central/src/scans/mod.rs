@@ -1,3 +1,5 @@
 //! Codes that were read.
 
+pub mod overview;
+pub mod routes;
 pub mod store;

@@ -39,7 +39,10 @@ pub(super) fn compose(desk: &Desk, floor: &Floor<'_>, plant: &Name, standing: &S
         operators: desk.operators.iter().map(logged_on).collect(),
         machines: floor.machines.iter().map(|it| machine(it, desk, floor, &products)).collect(),
         work_orders: work_orders(master_data, floor, &products),
-        reasons: Reasons { downtime: reasons(master_data, "downtime"), pieces: reasons(master_data, "scrap") },
+        reasons: Reasons {
+            downtime: reasons(master_data, desk::is_of_stops),
+            pieces: reasons(master_data, desk::is_of_pieces),
+        },
         entries: entries(desk, floor, standing.acknowledged),
         ready_for_operators: !master_data.operators.is_empty(),
         undo_s: floor.rules.undo_s,
@@ -66,14 +69,14 @@ fn logged_on(on: &desk::LoggedOn) -> LoggedOn {
 fn machine(now: &MachineNow, desk: &Desk, floor: &Floor<'_>, products: &HashMap<&str, &Product>) -> Machine {
     let live = &now.live;
     let settings = floor.master_data.machines.iter().find(|it| it.name == live.machine);
-    let title = settings.map(|it| it.title.as_str()).filter(|title| !title.is_empty());
+    let title = settings.map_or("", |it| it.title.as_str());
     let at = desk.machines.get(&live.machine);
     let period = at.and_then(|it| it.period);
     let base = period.map_or([live.good, live.scrap, live.rework], |it| it.base);
     let stops = live.recent_stops.iter().rev().filter(|stop| is_shown(stop, floor.now.at));
     Machine {
         name: live.machine.clone(),
-        title: title.unwrap_or(&live.machine).to_owned(),
+        title: desk::title(title, &live.machine).to_owned(),
         state: live.state,
         state_since: Moment(live.state_since),
         last_reading_at: live.last_reading_at.map(Moment),
@@ -114,8 +117,7 @@ fn job(job: &desk::Job, shown: i64, master_data: &MasterData, products: &HashMap
 }
 
 fn title_of(product: &str, products: &HashMap<&str, &Product>) -> String {
-    let title = products.get(product).map(|it| it.title.as_str()).filter(|title| !title.is_empty());
-    title.unwrap_or(product).to_owned()
+    products.get(product).map_or(product, |it| desk::title(&it.title, &it.code)).to_owned()
 }
 
 /// Due first; those of machines elsewhere last.
@@ -138,9 +140,14 @@ fn work_orders(master_data: &MasterData, floor: &Floor<'_>, products: &HashMap<&
     shown.collect()
 }
 
-fn reasons(master_data: &MasterData, applies_to: &str) -> Vec<Reason> {
-    let reasons = master_data.reasons.iter().filter(|it| it.applies_to == applies_to);
-    reasons.map(|it| Reason { code: it.code.clone(), title: it.title.clone(), planned: it.planned }).collect()
+fn reasons(master_data: &MasterData, is_right: fn(&protocol::master_data::Reason) -> bool) -> Vec<Reason> {
+    let reasons = master_data.reasons.iter().filter(|it| is_right(it));
+    let shown = reasons.map(|it| Reason {
+        code: it.code.clone(),
+        title: desk::title(&it.title, &it.code).to_owned(),
+        planned: it.planned,
+    });
+    shown.collect()
 }
 
 fn entries(desk: &Desk, floor: &Floor<'_>, acknowledged: Seq) -> Vec<Entry> {

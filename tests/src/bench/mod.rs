@@ -13,6 +13,7 @@ mod capture;
 mod connected;
 mod devices;
 mod latency;
+mod live;
 mod polling;
 mod throughput;
 mod work;
@@ -21,9 +22,9 @@ mod work;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "bench", version)]
 pub struct BenchSettings {
-    /// Which figures: throughput, capture, polling, latency, connected, work; all of them when none is named
+    /// Which figures: throughput, capture, polling, latency, live, connected, work; all of them when none is named
     pub figures: Vec<String>,
-    /// How long polling is watched
+    /// How long polling and open dashboards are watched
     #[arg(long, env = "BENCH_SECONDS", default_value_t = 60)]
     pub seconds: u64,
     /// Events per agent that throughput drains
@@ -88,7 +89,7 @@ impl fmt::Display for Figure {
 pub async fn run(settings: BenchSettings) -> ExitCode {
     let wanted = |name: &str| settings.figures.is_empty() || settings.figures.iter().any(|it| it == name);
     let mut missed = 0_u32;
-    for name in ["throughput", "capture", "polling", "latency", "connected", "work"] {
+    for name in ["throughput", "capture", "polling", "latency", "live", "connected", "work"] {
         if !wanted(name) {
             continue;
         }
@@ -97,6 +98,7 @@ pub async fn run(settings: BenchSettings) -> ExitCode {
             "capture" => capture::measure().await,
             "polling" => polling::measure(&settings).await,
             "latency" => latency::measure().await,
+            "live" => live::measure(&settings).await,
             "connected" => connected::measure(&settings).await,
             _ => work::measure().await,
         };

@@ -73,7 +73,7 @@ impl Truth {
         let union = ONE_ROW_PER_EVENT
             .map(|table| format!("SELECT agent_id, epoch::int, seq FROM {table} WHERE seq IS NOT NULL"))
             .join(" UNION ALL ");
-        let entries = "SELECT agent_id, epoch::int, seq FROM downtime_entries";
+        let entries = "SELECT agent_id, epoch::int, seq FROM downtime_entries WHERE seq IS NOT NULL";
         self.number(&format!(
             "SELECT count(*) FROM (SELECT 1 FROM ({union} UNION ALL {entries}) all_facts
              GROUP BY agent_id, epoch, seq HAVING count(*) > 1) doubled"

@@ -12,7 +12,7 @@ use protocol::batch::OriginKind;
 use protocol::event::EventKind;
 use protocol::id::{Name, Seq};
 use protocol::limits::EVENT_BODY_BYTES_MAX;
-use protocol::master_data::MasterData;
+use protocol::master_data::{MasterData, Reason};
 use protocol::time::{Monotonic, UtcMicros};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -298,8 +298,8 @@ impl Floor<'_> {
         OriginName { kind: OriginKind::Station, name: self.station.clone() }
     }
 
-    fn reason(&self, code: &str, applies_to: &str) -> Result<&protocol::master_data::Reason, Refusal> {
-        let found = self.master_data.reasons.iter().find(|it| it.code == code && it.applies_to == applies_to);
+    fn reason(&self, code: &str, is_right: fn(&Reason) -> bool) -> Result<&Reason, Refusal> {
+        let found = self.master_data.reasons.iter().find(|it| it.code == code && is_right(it));
         found.ok_or_else(|| {
             RefusalCode::UnknownReason.because("This reason does not exist any more. Choose another one.")
         })
@@ -412,6 +412,21 @@ impl Desk {
         let answer = Stored { id, at, text: String::new(), already: false, meaning: None };
         Some(Decision { desk, events, answer })
     }
+}
+
+/// Whether a reason explains stops.
+pub(super) fn is_of_stops(reason: &Reason) -> bool {
+    reason.applies_to == "downtime"
+}
+
+/// Whether a reason explains scrap and rework.
+pub(super) fn is_of_pieces(reason: &Reason) -> bool {
+    matches!(reason.applies_to.as_str(), "pieces" | "scrap" | "rework")
+}
+
+/// What a person is told of something: its title, and its code where it has none.
+pub(super) fn title<'t>(title: &'t str, code: &'t str) -> &'t str {
+    if title.trim().is_empty() { code } else { title }
 }
 
 /// What a person wrote, as it is stored: trimmed, within limits, and without characters that steer a terminal.

@@ -35,16 +35,23 @@ fn first_moment(zone: Tz, day: NaiveDate) -> Option<UtcMicros> {
 impl Desk {
     /// Counts from the beginning where a shift or a day has begun.
     pub(super) fn begin_periods(&mut self, floor: &Floor<'_>) {
-        let (of, began_at) = at(floor.master_data, floor.now.at);
+        let now = floor.now.at;
+        let (of, began_at) = at(floor.master_data, now);
         for machine in floor.machines {
             let live = &machine.live;
             let period = &mut self.at_machine(&live.machine).period;
-            let same = |known: Period| floor.clock_is_wrong || (known.of == of && known.began_at == began_at);
-            if period.is_some_and(same) {
-                continue;
-            }
-            let counted_since = if period.is_some() { began_at } else { floor.now.at };
-            *period = Some(Period { of, began_at, counted_since, base: [live.good, live.scrap, live.rework] });
+            let anew =
+                |counted_since| Period { of, began_at, counted_since, base: [live.good, live.scrap, live.rework] };
+            *period = Some(match *period {
+                None => anew(now),
+                Some(known) if floor.clock_is_wrong || (known.of, known.began_at) == (of, began_at) => known,
+                // Another calendar, or a clock that was set: all that was counted lies within what it is called now.
+                Some(known) if began_at <= known.counted_since => Period { of, began_at, ..known },
+                Some(known) => {
+                    let was_called_so = at(floor.master_data, known.counted_since) == (known.of, known.began_at);
+                    anew(if was_called_so { began_at } else { now })
+                }
+            });
         }
     }
 }

@@ -5,7 +5,7 @@ use protocol::id::Name;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Decision, Desk, Effect, Floor};
+use super::{Decision, Desk, Effect, Floor, is_of_pieces, title};
 use crate::reading::OriginName;
 use crate::station::api::{EntryKind, Refusal, RefusalCode};
 
@@ -59,8 +59,8 @@ impl Desk {
             return Err(RefusalCode::Invalid.because(detail));
         }
         let reason = match reason {
-            Some(code) => Some(floor.reason(code, "scrap")?),
-            None if scrap + rework > 0 && floor.master_data.reasons.iter().any(|it| it.applies_to == "scrap") => {
+            Some(code) => Some(floor.reason(code, is_of_pieces)?),
+            None if scrap + rework > 0 && floor.master_data.reasons.iter().any(is_of_pieces) => {
                 return Err(RefusalCode::UnknownReason.because("Choose why they are scrap or rework."));
             }
             None => None,
@@ -72,7 +72,7 @@ impl Desk {
             counted_as_good: counts_itself && scrap + rework > 0,
             work_order: job.map(|job| job.work_order.clone()),
         };
-        let why = reason.map_or_else(String::new, |it| format!(": {}", it.title));
+        let why = reason.map_or_else(String::new, |it| format!(": {}", title(&it.title, &it.code)));
         let text = format!("{}{why}", in_words(counts));
         let event = reported.event(id, false, &operator.number);
         let mut effect = Effect::new(EntryKind::Pieces, Some(&operator), Some(machine), text)

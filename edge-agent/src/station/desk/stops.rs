@@ -4,7 +4,7 @@ use protocol::event::{DowntimeEntry, EventKind};
 use protocol::id::{Name, StopId};
 use protocol::time::UtcMicros;
 
-use super::{Desk, Effect, Floor, excerpt, note};
+use super::{Desk, Effect, Floor, excerpt, is_of_stops, note, title};
 use crate::reading::OriginName;
 use crate::signals::RecentStop;
 use crate::station::api::{EntryKind, Refusal, RefusalCode};
@@ -28,8 +28,9 @@ impl Desk {
     ) -> Result<Effect, Refusal> {
         let operator = self.operator(operator)?;
         let stop = find(machine, stop, floor)?.stop;
-        let reason = floor.reason(reason, "downtime")?;
-        let effect = Effect::new(EntryKind::StopReason, Some(&operator), Some(machine), &reason.title);
+        let reason = floor.reason(reason, is_of_stops)?;
+        let effect =
+            Effect::new(EntryKind::StopReason, Some(&operator), Some(machine), title(&reason.title, &reason.code));
         let entry = DowntimeEntry::Reason { stop, reason: reason.code.clone(), operator: Some(operator.number) };
         Ok(effect.with(OriginName::machine(machine.clone()), EventKind::Downtime(entry)))
     }
