@@ -11,6 +11,7 @@ use axum::http::{Request, StatusCode, header};
 use central::alerts::watch::look;
 use central::auth::{Plants, Principal, Role};
 use central::database::Database;
+use central::web::{Reads, Writes};
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
@@ -50,7 +51,10 @@ impl Api {
     async fn start() -> Api {
         let database = support::database().await;
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
-        let router = support::router(support::api(&database, clock));
+        // Behind the door: who asks comes with the request.
+        let writes = Writes { reads: Reads { pool: database.reader.clone(), clock }, pool: database.pool.clone() };
+        let routes = central::queue::routes::router(writes.clone()).merge(central::alerts::routes::router(writes));
+        let router = Router::from(routes);
         let principal = principal("eva", Role::Manager, Plants::All);
         let api = Api { router, database, principal };
         api.execute(ROWS).await;
@@ -66,7 +70,7 @@ impl Api {
     }
 
     async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        let request = Request::builder().method(method).uri(path);
         let request = request.extension(self.principal.clone()).header(header::CONTENT_TYPE, "application/json");
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
