@@ -91,7 +91,7 @@ pub async fn decide(
         action: verdict.as_str(),
         subject_kind: "dead_letter",
         subject_id: id.to_string(),
-        plant_id: letter.message["plant_id"].as_i64().and_then(|plant| i32::try_from(plant).ok()),
+        plant_id: letter.plant_id,
         detail: serde_json::json!({ "queue": letter.queue, "message": letter.message }),
     };
     audit::record(&mut transaction, at, by, &entry).await?;
