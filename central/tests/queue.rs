@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::anyhow;
+use central::auth::audit::{Actor, ActorKind};
 use central::database::Database;
 use central::queue::attempt::{Attempt, Failure, Handle, Outcome};
 use central::queue::dead_letters::store::{Filter, list};
@@ -121,6 +122,10 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "waited for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+fn by() -> (chrono::DateTime<chrono::Utc>, &'static Actor<'static>) {
+    (chrono::DateTime::default(), &Actor { kind: ActorKind::Command, name: "test", address: None })
 }
 
 const LEFT: &str = "SELECT count(*) FROM pgmq.q_background_jobs";
@@ -257,13 +262,13 @@ async fn what_fails_is_tried_again_and_given_up_with_its_history() {
     // Those of plant 1 see theirs, and no other.
     let own = Filter { plants: Some(&[1]), ..Filter::default() };
     assert_eq!(list(&database.pool, own, 10).await.unwrap().len(), 3);
-    let theirs = dead_letters::decide(&database.pool, Some(&[1]), poison.letter.id, Verdict::Discard, "test").await;
+    let theirs = dead_letters::decide(&database.pool, Some(&[1]), poison.letter.id, Verdict::Discard, by()).await;
     assert!(!theirs.unwrap());
 
     let id = of(1).letter.id;
-    assert!(dead_letters::decide(&database.pool, None, id, Verdict::Replay, "test").await.unwrap());
-    assert!(!dead_letters::decide(&database.pool, None, id, Verdict::Replay, "test").await.unwrap(), "only once");
-    assert!(dead_letters::decide(&database.pool, None, of(2).letter.id, Verdict::Discard, "test").await.unwrap());
+    assert!(dead_letters::decide(&database.pool, None, id, Verdict::Replay, by()).await.unwrap());
+    assert!(!dead_letters::decide(&database.pool, None, id, Verdict::Replay, by()).await.unwrap(), "only once");
+    assert!(dead_letters::decide(&database.pool, None, of(2).letter.id, Verdict::Discard, by()).await.unwrap());
     assert_eq!(number(&database, DEAD).await, 2);
     let again = work(&database, settings(), async |_, _| Ok(Outcome::Done));
     until_empty(&database).await;

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 
+use crate::auth::audit::{Actor, ActorKind};
 use crate::configuration::Configuration;
 use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
@@ -123,7 +124,9 @@ fn printable(text: &str) -> String {
 }
 
 async fn decide(database: &Database, id: i64, verdict: Verdict) -> anyhow::Result<()> {
-    if !dead_letters::decide(&database.pool, None, id, verdict, &super::agent::who()).await? {
+    let who = super::agent::who();
+    let by = Actor { kind: ActorKind::Command, name: &who, address: None };
+    if !dead_letters::decide(&database.pool, None, id, verdict, (super::agent::now(), &by)).await? {
         bail!("there is no dead letter {id}");
     }
     super::say(match verdict {

@@ -126,7 +126,8 @@ async fn decide(
     verdict: Verdict,
 ) -> Result<axum::http::StatusCode, Problem> {
     principal.may(Permission::ManageWork)?;
-    match dead_letters::decide(&writes.pool, principal.plants.ids(), id, verdict, &principal.name).await {
+    let by = (writes.reads.now(), &principal.actor());
+    match dead_letters::decide(&writes.pool, principal.plants.ids(), id, verdict, by).await {
         Ok(true) => Ok(axum::http::StatusCode::NO_CONTENT),
         Ok(false) => Err(unknown()),
         Err(error) => match error.downcast::<sqlx::Error>() {

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::binaries;
 use super::program::Program;
+use super::wait;
 
 /// A worker process on a database, or one that was killed and may be resumed.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub struct Worker {
     database_url: String,
     folder: TempDir,
     program: Option<Program>,
+    lives: usize,
 }
 
 impl Worker {
@@ -23,7 +25,7 @@ impl Worker {
     pub fn new(database_url: String, sections: &str) -> anyhow::Result<Worker> {
         let folder = tempfile::Builder::new().prefix("black-box-worker-").tempdir()?;
         std::fs::write(folder.path().join("central.toml"), sections)?;
-        Ok(Worker { binary: binaries::built("central")?, database_url, folder, program: None })
+        Ok(Worker { binary: binaries::built("central")?, database_url, folder, program: None, lives: 0 })
     }
 
     /// `central …` with this worker's configuration.
@@ -39,9 +41,15 @@ impl Worker {
     }
 
     pub fn resume(&mut self) -> anyhow::Result<()> {
-        let log = self.folder.path().join("worker.log");
-        self.program = Some(Program::start("central worker", &mut self.command(&["worker"]), &log)?);
+        self.lives += 1;
+        self.program = Some(Program::start("central worker", &mut self.command(&["worker"]), &self.log_file())?);
         Ok(())
+    }
+
+    /// Waits until its present life has begun.
+    pub async fn until_it_works(&self) -> anyhow::Result<()> {
+        wait::until_equal("the worker to work", self.lives, async || Ok(self.log().matches("the worker works").count()))
+            .await
     }
 
     /// SIGKILL.
@@ -57,8 +65,13 @@ impl Worker {
         stopped.is_some_and(|status| status.success())
     }
 
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("worker.log")
+    }
+
+    /// Everything it has written so far, over all its lives.
     #[must_use]
     pub fn log(&self) -> String {
-        self.program.as_ref().map(Program::log).unwrap_or_default()
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 }

@@ -11,6 +11,7 @@ use sqlx::PgPool;
 
 use super::Queue;
 use super::store::AttemptError;
+use crate::auth::audit::{self, Actor, Entry};
 
 /// Bytes of one error's text that are kept.
 const ERROR_BYTES_MAX: usize = 2_000;
@@ -62,8 +63,8 @@ pub enum Verdict {
 impl Verdict {
     fn as_str(self) -> &'static str {
         match self {
-            Verdict::Replay => "replay",
-            Verdict::Discard => "discard",
+            Verdict::Replay => "dead_letter.replay",
+            Verdict::Discard => "dead_letter.discard",
         }
     }
 }
@@ -74,7 +75,7 @@ pub async fn decide(
     plants: Option<&[i32]>,
     id: i64,
     verdict: Verdict,
-    by: &str,
+    (at, by): (DateTime<Utc>, &Actor<'_>),
 ) -> anyhow::Result<bool> {
     let mut transaction = pool.begin().await?;
     let Some(letter) = store::take(&mut transaction, plants, id).await? else { return Ok(false) };
@@ -86,14 +87,16 @@ pub async fn decide(
         super::store::notify(&mut transaction).await?;
     }
     super::store::notify_pages(&mut transaction).await?;
-    record_decision(id, verdict, by);
+    let entry = Entry {
+        action: verdict.as_str(),
+        subject_kind: "dead_letter",
+        subject_id: id.to_string(),
+        plant_id: letter.plant_id,
+        detail: serde_json::json!({ "queue": letter.queue, "message": letter.message }),
+    };
+    audit::record(&mut transaction, at, by, &entry).await?;
     transaction.commit().await?;
     Ok(true)
-}
-
-/// The one place where a decision goes on record.
-fn record_decision(id: i64, verdict: Verdict, by: &str) {
-    tracing::info!(id, verdict = verdict.as_str(), by, "a dead letter was decided on");
 }
 
 #[cfg(test)]

@@ -70,6 +70,8 @@ pub async fn list(pool: &PgPool, filter: Filter<'_>, limit: i64) -> sqlx::Result
 #[derive(Debug)]
 pub struct Taken {
     pub queue: Option<String>,
+    /// None where the message names no plant that exists.
+    pub plant_id: Option<i32>,
     pub message: Value,
 }
 
@@ -83,7 +85,8 @@ pub async fn take(connection: &mut PgConnection, plants: Option<&[i32]>, id: i64
              RETURNING msg_id, vt, read_ct, enqueued_at, last_read_at, message, headers)
          INSERT INTO pgmq.a_dlq (msg_id, vt, read_ct, enqueued_at, last_read_at, message, headers)
          SELECT msg_id, vt, read_ct, enqueued_at, last_read_at, message, headers FROM taken
-         RETURNING message ->> 'queue' AS queue, message -> 'message' AS message",
+         RETURNING message ->> 'queue' AS queue, message -> 'message' AS message,
+                   (SELECT p.id FROM plants p WHERE to_jsonb(p.id) = message -> 'message' -> 'plant_id') AS plant_id",
     )
     .bind(id)
     .bind(plants)
@@ -91,7 +94,11 @@ pub async fn take(connection: &mut PgConnection, plants: Option<&[i32]>, id: i64
     .await?;
     row.map(|row| {
         let message: Option<Json<Value>> = row.try_get("message")?;
-        Ok(Taken { queue: row.try_get("queue")?, message: message.map_or(Value::Null, |message| message.0) })
+        Ok(Taken {
+            queue: row.try_get("queue")?,
+            plant_id: row.try_get("plant_id")?,
+            message: message.map_or(Value::Null, |message| message.0),
+        })
     })
     .transpose()
 }
