@@ -200,19 +200,16 @@ async fn transfer(
 ) -> Result<Json<Transferred>, Problem> {
     principal.may(Permission::ManageAgents)?;
     let mut connection = administration.pool.acquire().await?;
-    let before = existing(&mut connection, &principal, id).await?;
+    existing(&mut connection, &principal, id).await?;
     let agent = store::agent(&mut connection, id, wanted.agent)
         .await?
         .ok_or_else(|| Problem::bad_request("agent: the machine's plant has no such enabled agent"))?;
     let (clock, tolerance) = (&administration.reads.clock, administration.future_tolerance);
-    let released = quarantine::transfer_machine(&administration.pool, clock, tolerance, id, agent)
+    let by = principal.actor();
+    let released = quarantine::transfer_machine(&administration.pool, clock, tolerance, (id, agent), &by)
         .await
         .map_err(|error| Problem::internal(&error))?;
     let machine = existing(&mut connection, &principal, id).await?;
-    let detail =
-        serde_json::json!({ "before": before, "after": machine, "facts": released.facts, "held": released.held });
-    let (by, label) = ((administration.reads.now(), &principal), (machine.plant.as_str(), machine.name.as_str()));
-    change::record(&mut connection, by, ("machine", "transfer"), label, detail).await?;
     Ok(Json(Transferred { machine, facts: released.facts, held: released.held }))
 }
 
