@@ -39,5 +39,5 @@ CREATE INDEX downtime_entries_began ON downtime_entries (machine_id, (coalesce(b
     WHERE change IN ('began', 'ended');
 CREATE INDEX downtime_entries_split ON downtime_entries (machine_id, agent_id, new_stop) WHERE change = 'split';
 CREATE UNIQUE INDEX downtime_entries_entry ON downtime_entries (entry) WHERE entry IS NOT NULL;
+CREATE INDEX downtime_entries_corrected ON downtime_entries (at) WHERE entry IS NOT NULL;
 CREATE INDEX downtime_entries_at ON downtime_entries (machine_id, at);
-CREATE INDEX job_log_machine ON job_log (machine_id, at);

@@ -19,7 +19,7 @@ use crate::sync;
 pub const DEFAULT_FILE: &str = "/etc/central/central.toml";
 
 /// Environment variables and the key that each of them replaces.
-pub const VARIABLES: [(&str, &str); 8] = [
+pub const VARIABLES: [(&str, &str); 11] = [
     ("CENTRAL_DATA_DIR", "data.dir"),
     ("CENTRAL_DATABASE_URL", "database.url"),
     ("CENTRAL_DATABASE_PASSWORD_FILE", "database.password_file"),
@@ -28,6 +28,9 @@ pub const VARIABLES: [(&str, &str); 8] = [
     ("CENTRAL_AGENTS_LISTEN", "agents.listen"),
     ("CENTRAL_AGENTS_PUBLIC_ADDRESS", "agents.public_address"),
     ("CENTRAL_WEB_LISTEN", "web.listen"),
+    ("CENTRAL_WEB_PUBLIC_URL", "web.public_url"),
+    ("CENTRAL_WEB_TLS_CERTIFICATE_FILE", "web.tls_certificate_file"),
+    ("CENTRAL_WEB_TLS_KEY_FILE", "web.tls_key_file"),
 ];
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -96,8 +99,15 @@ pub struct AgentsSection {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebSection {
-    /// The HTTP API, health and metrics. There is no login: whoever reaches this address reads everything.
+    /// The pages and the HTTP API, for who logs in; health and metrics for whoever reaches it.
     pub listen: SocketAddr,
+    /// How browsers reach it: scheme, host and port.
+    pub public_url: Option<String>,
+    /// PEM. Absent: without TLS.
+    pub tls_certificate_file: Option<PathBuf>,
+    pub tls_key_file: Option<PathBuf>,
+    /// Connections at one time; an open dashboard holds one.
+    pub connections_max: usize,
 }
 
 /// A connection URL. Its password stays out of logs.
@@ -162,7 +172,13 @@ impl Default for AgentsSection {
 
 impl Default for WebSection {
     fn default() -> WebSection {
-        WebSection { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+        WebSection {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            tls_certificate_file: None,
+            tls_key_file: None,
+            connections_max: 2_048,
+        }
     }
 }
 
@@ -228,6 +244,9 @@ impl Configuration {
                 "CENTRAL_WEB_LISTEN" => {
                     self.web.listen = parsed(name, &value, "an address and a port such as 127.0.0.1:8080")?;
                 }
+                "CENTRAL_WEB_PUBLIC_URL" => self.web.public_url = Some(value),
+                "CENTRAL_WEB_TLS_CERTIFICATE_FILE" => self.web.tls_certificate_file = Some(PathBuf::from(value)),
+                "CENTRAL_WEB_TLS_KEY_FILE" => self.web.tls_key_file = Some(PathBuf::from(value)),
                 _ => unreachable!("VARIABLES and this match name the same"),
             }
         }
@@ -251,6 +270,7 @@ impl Checked for Configuration {
         }
         self.database.check(&root.key("database"), problems);
         self.agents.check(&root.key("agents"), problems);
+        self.web.check(&root.key("web"), problems);
         if self.web.listen == self.agents.listen && self.web.listen.port() != 0 {
             let text = format!("{} is also agents.listen: each needs a port of its own", self.web.listen);
             problems.add(root.key("web").key("listen"), text);
@@ -303,6 +323,38 @@ impl AgentsSection {
         if !fits || address.len() > 200 {
             let text = format!("{address:?} is not an address: expected host:port such as central.example:7443");
             problems.add(at.key("public_address"), text);
+        }
+    }
+}
+
+impl WebSection {
+    /// Whether browsers come over TLS, that of this program or of a proxy in front of it.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.tls_certificate_file.is_some() || self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    fn check(&self, at: &KeyPath, problems: &mut Problems) {
+        if let Some(url) = &self.public_url {
+            let authority = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            let fits = authority.is_some_and(|it| {
+                !it.is_empty()
+                    && it.len() <= 200
+                    && it.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
+            });
+            if !fits {
+                let text = format!("{url:?} is no origin: expected scheme and host such as https://central.example");
+                problems.add(at.key("public_url"), text);
+            }
+        }
+        match (&self.tls_certificate_file, &self.tls_key_file) {
+            (Some(_), None) => problems.add(at.key("tls_certificate_file"), "has no tls_key_file beside it"),
+            (None, Some(_)) => problems.add(at.key("tls_key_file"), "has no tls_certificate_file beside it"),
+            _ => {}
+        }
+        if !(16..=65_536).contains(&self.connections_max) {
+            let text = format!("{} is out of range: expected 16 to 65536", self.connections_max);
+            problems.add(at.key("connections_max"), text);
         }
     }
 }

@@ -11,7 +11,7 @@
 //! - [`events`]: what happened at a machine, across all of these
 //! - [`live`]: what changes, to every open page
 //! - [`identity`]: the key that agents know central by
-//! - [`auth`]: who asks, and what they may
+//! - [`auth`], [`users`]: who asks, and what they may
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
 
 pub mod agents;
@@ -36,5 +36,6 @@ pub mod scans;
 pub mod serve;
 pub mod shifts;
 pub mod sync;
+pub mod users;
 pub mod web;
 pub mod work_orders;

@@ -12,13 +12,14 @@ use process::lifecycle::{Lifecycle, Supervisor};
 use tokio::net::TcpListener;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::auth::{self, Access, access::Outside};
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
 use crate::live::{self, Hub};
 use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{agents, downtime, events, identity, machines, production, scans, shifts, sync, web, work_orders};
+use crate::{agents, downtime, events, identity, machines, production, scans, shifts, sync, users, web, work_orders};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -43,19 +44,52 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let address = listener.local_addr()?;
     let agents_port = Arc::new(AtomicBool::new(false));
     let sync = listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
+    let access = access(configuration, database, clock.clone()).await?;
     let hub = Hub::new(clock.clone(), rand::random());
     follow_changes(database, &lifecycle, &hub);
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(reads, hub, agents_port, vec![sync]);
-    lifecycle.spawn("web port", web::server::serve(listener, router, lifecycle.stopping()));
+    let router = router(reads, access, hub, agents_port, vec![sync]);
+    let settings = web_settings(configuration, &lifecycle)?;
+    lifecycle.spawn("web port", web::server::serve(listener, settings, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
     Ok(supervisor)
 }
 
-/// On two connections of its own: neither ingest nor a slow page holds up the board.
+/// Who may ask; says in the log how the first administrator comes in.
+async fn access(configuration: &Configuration, database: &Database, clock: Arc<dyn Clock>) -> anyhow::Result<Access> {
+    let web = &configuration.web;
+    let outside = Outside { secure: web.is_secure(), origin: web.public_url.clone() };
+    let access = Access::new(database.pool.clone(), database.reader.clone(), clock, outside);
+    if let Some(code) = auth::setup::new_code(&database.pool, access.now()).await? {
+        tracing::warn!(code, "there is no user yet: make the first administrator on the web page with this setup code");
+    }
+    Ok(access)
+}
+
+fn web_settings(configuration: &Configuration, lifecycle: &Lifecycle) -> anyhow::Result<web::server::Settings> {
+    let web = &configuration.web;
+    let tls = match (&web.tls_certificate_file, &web.tls_key_file) {
+        (Some(certificate), Some(key)) => Some(web::tls::Certificates::read(certificate, key)?),
+        _ => None,
+    };
+    if let Some(tls) = &tls {
+        let following = tls.clone().follow(lifecycle.reload(), lifecycle.stopping());
+        lifecycle.spawn("certificate of the web port", following);
+    }
+    if !web.listen.ip().is_loopback() && !web.is_secure() {
+        tracing::warn!(
+            listen = %web.listen,
+            "passwords and sessions cross the network in the clear: set web.tls_certificate_file and web.tls_key_file, \
+             or let a proxy do TLS and set web.public_url to its https address"
+        );
+    }
+    Ok(web::server::Settings { connections_max: web.connections_max, tls })
+}
+
+/// On three connections of its own: neither ingest nor a slow page holds up the board.
 fn follow_changes(database: &Database, lifecycle: &Lifecycle, hub: &Arc<Hub>) {
-    let pool = database.apart(2);
+    let pool = database.apart(3);
     lifecycle.spawn("listening to changes", live::listen::run(hub.clone(), pool.clone(), lifecycle.stopping()));
     lifecycle.spawn("live board", live::refresh::run(hub.clone(), pool, lifecycle.stopping()));
 }
@@ -88,24 +122,33 @@ async fn listen_to_agents(
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.
-pub fn router(reads: Reads, hub: Arc<Hub>, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
+pub fn router(
+    reads: Reads,
+    access: Access,
+    hub: Arc<Hub>,
+    agents_port: Arc<AtomicBool>,
+    mut sources: Vec<Arc<dyn Exposes>>,
+) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
     sources.push(hub.clone());
     let (api, _) = web::openapi::served(api(&reads, &hub));
     let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
         .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
-    web::router(api, own, requests)
+    web::router(api, own, access, requests)
 }
 
 /// Every route under `/api/v1`.
 fn api(reads: &Reads, hub: &Arc<Hub>) -> OpenApiRouter {
     web::openapi::described()
+        .merge(auth::routes())
+        .merge(users::routes::router())
         .merge(machines::routes::router(reads.clone()))
         .merge(machines::timeline::routes::router(reads.clone()))
         .merge(production::routes::router(reads.clone()))
         .merge(work_orders::jobs::routes::router(reads.clone()))
         .merge(downtime::routes::router(reads.clone()))
+        .merge(downtime::correction::routes::router(reads.clone()))
         .merge(scans::routes::router(reads.clone()))
         .merge(shifts::routes::router(reads.clone()))
         .merge(events::routes::router(reads.clone()))

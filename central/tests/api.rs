@@ -74,24 +74,29 @@ const ROWS: &str = "
 struct Api {
     router: Router,
     database: Database,
+    token: String,
 }
 
 impl Api {
     async fn with_rows() -> Api {
         let database = support::database().await;
         sqlx::raw_sql(ROWS).execute(&database.pool).await.unwrap();
-        Api::on(database)
+        Api::on(database).await
     }
 
-    fn on(database: Database) -> Api {
+    async fn on(database: Database) -> Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
+        let access = support::access(&database, clock.clone());
+        let token = format!("Bearer {}", support::token(&access).await);
         let hub = Hub::new(clock.clone(), 1);
         let reads = Reads { pool: database.reader.clone(), clock };
-        Api { router: central::serve::router(reads, hub, Arc::new(AtomicBool::new(true)), Vec::new()), database }
+        let router = central::serve::router(reads, access, hub, Arc::new(AtomicBool::new(true)), Vec::new());
+        Api { router, database, token }
     }
 
     async fn ask(&self, method: &str, path: &str) -> (StatusCode, String, String) {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let request = Request::builder().method(method).uri(path).header(header::AUTHORIZATION, &self.token);
+        let request = request.body(Body::empty()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap().to_owned());
         let status = response.status();
@@ -259,8 +264,7 @@ async fn nonsense_is_answered_with_what_was_expected() {
         assert!(detail.contains(expected), "{path}: {detail}");
     }
     for path in [
-        "/",
-        "/api",
+        "/api/v1",
         "/api/v1/nothing",
         "/api/v1/machines/999",
         "/api/v1/machines/north/nothing",
@@ -281,7 +285,7 @@ async fn nonsense_is_answered_with_what_was_expected() {
 
 #[tokio::test]
 async fn readiness_names_what_is_missing() {
-    let api = Api::on(support::database().await);
+    let api = Api::on(support::database().await).await;
     // Partitions are made ahead of the server's time, not of the tests'.
     let (status, _, body) = api.ask("GET", "/health/ready").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

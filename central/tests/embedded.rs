@@ -64,7 +64,11 @@ fn after_a_killed_central_the_next_one_runs_exactly_one_postgresql() {
 #[test]
 fn a_postgresql_that_dies_is_started_again_and_the_pool_comes_back() {
     let program = Program::new(false);
-    let serving = program.serve();
+    let mut serving = program.serve();
+    assert_eq!(serving.get("/api/v1/machines").0, 401);
+    let (made, complained, _) = program.run(&["token", "add", "test", "--scope", "read", "--json"]);
+    let made: serde_json::Value = serde_json::from_str(&made).expect(&complained);
+    serving.token = made["secret"].as_str().map(str::to_owned);
     let (status, body) = serving.get("/api/v1/machines");
     assert_eq!(status, 200, "{body}");
     let first = program.postmaster().unwrap();

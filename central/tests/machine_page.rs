@@ -10,7 +10,10 @@ use std::sync::atomic::AtomicBool;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use central::auth::tokens::{self, NewToken};
+use central::auth::{Access, Permission, Plants, Principal};
 use central::database::Database;
+use central::live::Hub;
 use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
@@ -56,6 +59,8 @@ const ROWS: &str = "
             (t('09:40:00'), 'good', 15, 'increase'), (t('11:00:00'), 'good', -1, 'entry'),
             (t('11:00:00'), 'scrap', 1, 'entry')) v(at, q, d, b)
         WHERE m.name = 'press' AND m.plant_id = 1;
+    SELECT roll_up_production('{1}', ARRAY[id], '{2026-03-29}', '{104}', '{3}', '{0}') FROM machines
+        WHERE name = 'press' AND plant_id = 1;
     INSERT INTO piece_entries SELECT t('11:00:00'), '2026-03-29', 1, id, agent_id, 1, 11, 'synchronized',
             '00000000-0000-4000-8000-000000000001', 0, 1, 0, true, false, 'burr', 'WO-1', '7'
         FROM machines WHERE name = 'press' AND plant_id = 1;
@@ -90,6 +95,8 @@ struct Api {
     database: Database,
     press: i64,
     filler: i64,
+    access: Access,
+    token: String,
 }
 
 impl Api {
@@ -97,18 +104,53 @@ impl Api {
         let database = support::database().await;
         sqlx::raw_sql(ROWS).execute(&database.pool).await.unwrap();
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
+        let access = support::access(&database, clock.clone());
         let reads = Reads { pool: database.reader.clone(), clock };
-        let router = central::serve::router(reads, Arc::new(AtomicBool::new(true)), Vec::new());
+        let hub = Hub::new(reads.clock.clone(), 0);
+        let router = central::serve::router(reads, access.clone(), hub, Arc::new(AtomicBool::new(true)), Vec::new());
         let id = async |name: &str| -> i64 {
             let sql = "SELECT id::bigint FROM machines WHERE name = $1 AND plant_id = 1";
             sqlx::query_scalar(sql).bind(name).fetch_one(&database.pool).await.unwrap()
         };
         let (press, filler) = (id("press").await, id("filler").await);
-        Api { router, database, press, filler }
+        let mut api = Api { router, database, press, filler, access, token: String::new() };
+        api.become_somebody("lead", &[Permission::Read, Permission::ExplainStops], Plants::All).await;
+        api
+    }
+
+    /// Asks with a token of that name from now on.
+    async fn become_somebody(&mut self, name: &str, scopes: &[Permission], plants: Plants) {
+        let token = NewToken { name: name.to_owned(), scopes: scopes.to_vec(), plants, expires_at: None };
+        let by = Principal::command("test");
+        let made = tokens::store::create(self.access.pool(), self.access.now(), &by.actor(), &token).await.unwrap();
+        self.token = format!("Bearer {}", made.1.text());
     }
 
     async fn ask(&self, path: &str) -> (StatusCode, Value) {
-        let request = Request::builder().uri(format!("/api/v1{path}")).body(Body::empty()).unwrap();
+        self.answer(Request::builder().uri(format!("/api/v1{path}")).body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = Request::builder().method("POST").uri(format!("/api/v1/machines/{}/stops/{path}", self.press));
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        self.answer(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    async fn posted(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.post(path, body).await;
+        assert_eq!(status, StatusCode::OK, "{path} {body}: {answer}");
+        answer
+    }
+
+    /// The detail of a refusal.
+    async fn refused(&self, path: &str, body: &Value, expected: StatusCode) -> String {
+        let (status, answer) = self.post(path, body).await;
+        assert_eq!(status, expected, "{path} {body}: {answer}");
+        answer["detail"].as_str().unwrap().to_owned()
+    }
+
+    async fn answer(&self, mut request: Request<Body>) -> (StatusCode, Value) {
+        request.headers_mut().insert(header::AUTHORIZATION, self.token.parse().unwrap());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -298,14 +340,161 @@ async fn scans_and_the_shift_log_come_in_pages() {
 
 #[tokio::test]
 async fn a_page_of_no_machine_or_of_another_plants_machine_is_not_there() {
-    let api = Api::start().await;
-    let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
-    let _ = (clock, header::CONTENT_TYPE);
+    let mut api = Api::start().await;
     for page in ["timeline", "production", "stops", "jobs", "scans", "shift-log", "piece-entries"] {
         assert_eq!(api.ask(&format!("/machines/999/{page}")).await.0, StatusCode::NOT_FOUND, "{page}");
         assert_eq!(api.ask(&format!("/machines/press/{page}")).await.0, StatusCode::BAD_REQUEST, "{page}");
         assert_eq!(api.ask(&format!("/machines/1/{page}?from=x")).await.0, StatusCode::BAD_REQUEST, "{page}");
         assert_eq!(api.ask(&format!("/machines/1/{page}?colour=red")).await.0, StatusCode::BAD_REQUEST, "{page}");
     }
+    api.become_somebody("south", &[Permission::Read, Permission::ExplainStops], Plants::Only(vec![2].into())).await;
+    for page in ["timeline", "production", "stops", "jobs", "scans", "shift-log", "piece-entries"] {
+        assert_eq!(api.ask(&format!("/machines/{}/{page}", api.press)).await.0, StatusCode::NOT_FOUND, "{page}");
+    }
+    assert_eq!(api.get("/stops?unexplained=true").await["stops"], json!([]));
+    assert_eq!(api.get("/stops?plant=north").await["stops"], json!([]));
+    assert_eq!(api.get("/shift-log").await["entries"], json!([]));
+    api.refused("1/2/reason", &json!({ "id": id(1), "reason": "jam" }), StatusCode::NOT_FOUND).await;
+    api.database.close().await;
+}
+
+fn id(number: u128) -> String {
+    uuid::Uuid::from_u128(number).to_string()
+}
+
+#[tokio::test]
+async fn a_reason_is_corrected_by_another_row_that_says_who_and_why() {
+    let api = Api::start().await;
+    let why = api.refused("1/2/reason", &json!({ "id": id(1), "reason": "break" }), StatusCode::BAD_REQUEST).await;
+    assert!(why.contains("`why`"), "{why}");
+    let body = json!({ "id": id(1), "reason": "break", "why": "it was noon", "began_at": "2026-03-29T09:00:00Z" });
+    let answer = api.posted("1/2/reason", &body).await;
+    assert_eq!((&answer["already"], &answer["new_stop"]), (&json!(false), &Value::Null));
+    let stop = &answer["stops"][0];
+    assert_eq!(
+        stop["reason"],
+        json!({
+            "code": "break", "title": "Break", "planned": true, "why": "it was noon", "at": "2026-03-29T12:00:00Z",
+            "operator": null, "operator_name": null, "entered_by": "lead",
+        })
+    );
+    let changes: Vec<Vec<Value>> = pick(&stop["history"], &["change", "reason", "entered_by", "seq"]);
+    assert_eq!(
+        changes[2..],
+        [
+            [json!("reason"), json!("jam"), Value::Null, json!(54)],
+            [json!("reason"), json!("break"), json!("lead"), Value::Null],
+        ]
+    );
+    // Sent again: stored once, answered alike. With other content the key is refused.
+    let again = api.posted("1/2/reason", &body).await;
+    assert_eq!((&again["already"], &again["stops"]), (&json!(true), &answer["stops"]));
+    let other = json!({ "id": id(1), "reason": "jam", "why": "no" });
+    assert!(api.refused("1/2/reason", &other, StatusCode::CONFLICT).await.contains("`id`"));
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM downtime_entries WHERE seq IS NULL AND epoch IS NULL")
+        .fetch_one(&api.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(rows, 1);
+    let audited: Vec<(String, String, Value)> =
+        sqlx::query_as("SELECT actor, subject_id, detail FROM audit_log WHERE action = 'stop.reason'")
+            .fetch_all(&api.database.pool)
+            .await
+            .unwrap();
+    assert_eq!(audited.len(), 1);
+    assert_eq!((audited[0].0.as_str(), audited[0].1.clone()), ("lead", format!("{}/1/2", api.press)));
+    assert_eq!((&audited[0].2["reason"], &audited[0].2["replaces"]), (&json!("break"), &json!("jam")));
+    // Among the machine's events it stands as said at central.
+    let events = api.of_press("events?kind=downtime").await;
+    let newest = &events["events"][0];
+    assert_eq!(
+        (&newest["recorded_by"], &newest["seq"], &newest["why"]),
+        (&json!("central"), &Value::Null, &json!("it was noon"))
+    );
+    api.database.close().await;
+}
+
+#[tokio::test]
+async fn a_split_makes_two_stops_that_are_explained_each_for_itself() {
+    let api = Api::start().await;
+    let body = json!({ "id": id(1), "from": "2026-03-29T09:10:00Z" });
+    let answer = api.posted("1/2/split", &body).await;
+    assert_eq!(answer["new_stop"], -1);
+    assert_eq!(
+        pick(&answer["stops"], &["stop", "root", "began_at", "ended_at", "lasted_us", "unexplained"]),
+        [
+            [
+                json!(2),
+                json!(2),
+                json!("2026-03-29T09:00:00Z"),
+                json!("2026-03-29T09:10:00Z"),
+                json!(600_000_000),
+                json!(false)
+            ],
+            [
+                json!(-1),
+                json!(2),
+                json!("2026-03-29T09:10:00Z"),
+                json!("2026-03-29T09:30:00Z"),
+                json!(1_200_000_000),
+                json!(true)
+            ],
+        ]
+    );
+    assert_eq!(pick(&api.of_press("stops?unexplained=true").await["stops"], &["stop"]), [[json!(-1)]]);
+    // The part is split and explained like any stop.
+    let answer = api.posted("1/-1/split", &json!({ "id": id(2), "from": "2026-03-29T09:20:00Z" })).await;
+    assert_eq!(answer["new_stop"], -2);
+    api.posted("1/-2/reason", &json!({ "id": id(3), "reason": "jam" })).await;
+    let answer = api.posted("1/-1/note", &json!({ "id": id(4), "note": "<b>mind</b> the belt" })).await;
+    assert_eq!(
+        pick(&answer["stops"], &["stop", "unexplained"]),
+        [[json!(2), json!(false)], [json!(-1), json!(true)], [json!(-2), json!(false)],]
+    );
+    assert_eq!(answer["stops"][1]["notes"][0]["text"], "<b>mind</b> the belt");
+    assert_eq!(api.posted("1/2/split", &body).await["stops"].as_array().unwrap().len(), 3, "sent again");
+    for from in ["2026-03-29T09:20:00Z", "2026-03-29T09:30:00Z", "2020-01-01T00:00:00Z"] {
+        let body = json!({ "id": id(9), "from": from });
+        assert!(api.refused("1/-1/split", &body, StatusCode::BAD_REQUEST).await.contains("within"), "{from}");
+    }
+    api.database.close().await;
+}
+
+#[tokio::test]
+async fn what_may_not_be_said_of_a_stop_is_refused() {
+    let mut api = Api::start().await;
+    for (path, body, expected) in [
+        ("1/2/reason", json!({ "id": id(1), "reason": "south", "why": "x" }), StatusCode::BAD_REQUEST),
+        ("1/2/reason", json!({ "id": id(1), "reason": "burr", "why": "x" }), StatusCode::BAD_REQUEST),
+        ("1/2/reason", json!({ "id": id(1), "reason": "", "why": "x" }), StatusCode::BAD_REQUEST),
+        ("1/2/reason", json!({ "id": id(1), "reason": "j\u{0}", "why": "x" }), StatusCode::BAD_REQUEST),
+        ("1/2/reason", json!({ "id": "1", "reason": "jam" }), StatusCode::BAD_REQUEST),
+        ("1/2/reason", json!({ "id": id(1), "reason": "jam", "colour": 1 }), StatusCode::BAD_REQUEST),
+        ("1/2/note", json!({ "id": id(1), "note": "x".repeat(2001) }), StatusCode::BAD_REQUEST),
+        ("1/9/reason", json!({ "id": id(1), "reason": "jam" }), StatusCode::NOT_FOUND),
+        ("2/2/reason", json!({ "id": id(1), "reason": "jam" }), StatusCode::NOT_FOUND),
+        ("1/2/note", json!({ "id": id(1), "note": "x", "began_at": "2026-03-29T09:00:01Z" }), StatusCode::NOT_FOUND),
+        ("1/x/note", json!({ "id": id(1), "note": "x" }), StatusCode::BAD_REQUEST),
+    ] {
+        api.refused(path, &body, expected).await;
+    }
+    let open = Api { press: api.filler, ..api };
+    let body = json!({ "id": id(1), "from": "2026-03-29T06:30:00Z" });
+    assert!(open.refused("1/1/split", &body, StatusCode::CONFLICT).await.contains("not over"));
+    api = open;
+    api.become_somebody("reader", &[Permission::Read], Plants::All).await;
+    api.refused("1/1/note", &json!({ "id": id(1), "note": "x" }), StatusCode::FORBIDDEN).await;
+    api.database.close().await;
+}
+
+#[tokio::test]
+async fn the_same_entry_sent_many_times_at_once_is_stored_once() {
+    let api = Api::start().await;
+    let body = json!({ "id": id(7), "from": "2026-03-29T09:10:00Z" });
+    let send = || api.posted("1/2/split", &body);
+    let (a, b, c, d) = tokio::join!(send(), send(), send(), send());
+    let answers = [a, b, c, d];
+    assert_eq!(answers.iter().filter(|answer| answer["already"] == false).count(), 1);
+    assert!(answers.iter().all(|answer| answer["stops"] == answers[0]["stops"] && answer["new_stop"] == -1));
     api.database.close().await;
 }

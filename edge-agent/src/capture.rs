@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use process::clock::{Clock, Moment};
-use protocol::batch::Health;
+use protocol::batch::{Health, OriginKind};
 use protocol::id::{Name, Seq};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::buffer::{Append, Buffer, BufferError, PendingEvent};
 use crate::clock::ClockTrust;
-use crate::reading::{Item, Reading};
+use crate::reading::{Item, Occurrence, Reading};
 use crate::signals::configuration::MachineSection;
 use crate::signals::{Applied, Engine, Judged, LiveView, Tally};
 use crate::status::Subject;
@@ -33,8 +33,11 @@ pub struct Submission {
     pub receipt: Option<Receipt>,
     /// How far a source has got, by key, for one that can go on from there: [`crate::sources::replay`].
     pub position: Option<(String, Vec<u8>)>,
-    pub stored: oneshot::Sender<()>,
+    pub stored: oneshot::Sender<Stored>,
 }
+
+/// An answer: it is durable. The log's last sequence of the commit that holds it; none where that held no event.
+pub type Stored = Option<Seq>;
 
 /// Committed with the events of a delivery, so that the same delivery, come again because its acknowledgement did not get
 /// out, is recognised. One per `(source, key)`: a new one replaces the old.
@@ -66,7 +69,11 @@ impl CaptureSender {
 
     /// Queues a submission, waiting while the queue is full. The receiver resolves once it is durable; it fails only when
     /// the agent stops before.
-    pub async fn queue(&self, items: Vec<Item>, receipt: Option<Receipt>) -> Result<oneshot::Receiver<()>, Stopping> {
+    pub async fn queue(
+        &self,
+        items: Vec<Item>,
+        receipt: Option<Receipt>,
+    ) -> Result<oneshot::Receiver<Stored>, Stopping> {
         self.send(items, receipt, None).await
     }
 
@@ -77,7 +84,7 @@ impl CaptureSender {
         items: Vec<Item>,
         key: String,
         position: Vec<u8>,
-    ) -> Result<oneshot::Receiver<()>, Stopping> {
+    ) -> Result<oneshot::Receiver<Stored>, Stopping> {
         self.send(items, None, Some((key, position))).await
     }
 
@@ -86,7 +93,7 @@ impl CaptureSender {
         items: Vec<Item>,
         receipt: Option<Receipt>,
         position: Option<(String, Vec<u8>)>,
-    ) -> Result<oneshot::Receiver<()>, Stopping> {
+    ) -> Result<oneshot::Receiver<Stored>, Stopping> {
         let (stored, receiver) = oneshot::channel();
         self.0.send(Submission { items, receipt, position, stored }).await.map_err(|_| Stopping)?;
         Ok(receiver)
@@ -94,7 +101,7 @@ impl CaptureSender {
 
     /// Queues a submission and waits until it is durable.
     pub async fn store(&self, items: Vec<Item>, receipt: Option<Receipt>) -> Result<(), Stopping> {
-        self.queue(items, receipt).await?.await.map_err(|_| Stopping)
+        self.queue(items, receipt).await?.await.map(drop).map_err(|_| Stopping)
     }
 }
 
@@ -137,7 +144,7 @@ struct Group {
     append: Append,
     readings: u64,
     events: u64,
-    answers: Vec<oneshot::Sender<()>>,
+    answers: Vec<oneshot::Sender<Stored>>,
 }
 
 /// [`Capture::restore`] and [`Capture::run`].
@@ -179,9 +186,9 @@ impl Capture {
             tokio::select! {
                 biased;
                 done = committed(&mut committing) => {
-                    done?;
+                    let last = done?;
                     if let Some((_, group)) = committing.take() {
-                        self.answer(group);
+                        self.answer(group, last);
                     }
                 }
                 _ = tick.tick(), if open && self.group.has_room() => self.tick(),
@@ -233,7 +240,11 @@ impl Capture {
                     None => (at, clock),
                 };
                 let monotonic = occurrence.taken.monotonic;
-                events.push(PendingEvent { origin: occurrence.origin, at, clock, monotonic, kind: occurrence.kind });
+                let Occurrence { origin, mut kind, .. } = occurrence;
+                if origin.kind == OriginKind::Machine {
+                    self.engine.entered(&origin.name, at, &mut kind);
+                }
+                events.push(PendingEvent { origin, at, clock, monotonic, kind });
             }
         }
     }
@@ -276,7 +287,7 @@ impl Capture {
         let append = std::mem::take(&mut group.append);
         if append.events.is_empty() && append.states.is_empty() && append.receipts.is_empty() {
             // Nothing to remember: it is as durable as it can be.
-            self.answer(group);
+            self.answer(group, None);
             return None;
         }
         group.events = append.events.len() as u64;
@@ -284,7 +295,7 @@ impl Capture {
         Some((Box::pin(async move { buffer.append(append).await }), group))
     }
 
-    fn answer(&mut self, group: Group) {
+    fn answer(&mut self, group: Group, last: Stored) {
         if group.events > 0 {
             self.surroundings.status.count("events", group.events);
         }
@@ -295,7 +306,7 @@ impl Capture {
         self.engine.refresh(&self.surroundings.live);
         for stored in group.answers {
             // A source that no longer waits has no use for the answer.
-            let _ = stored.send(());
+            let _ = stored.send(last);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::signals::configuration::MachineSection;
 use crate::sources::modbus::configuration::ModbusSection;
 use crate::sources::mqtt::configuration::MqttSection;
 use crate::sources::scanner::configuration::ScannerSection;
+use crate::station::configuration::StationSection;
 use crate::status::RESERVED_NAMES;
 use crate::status::configuration::StatusSection;
 use crate::uplink::configuration::UplinkSection;
@@ -28,6 +29,8 @@ pub struct Configuration {
     pub uplink: UplinkSection,
     #[serde(default)]
     pub status: StatusSection,
+    #[serde(default)]
+    pub station: StationSection,
     /// What the signals of each machine mean. Sources say where they come from.
     #[serde(default, rename = "machine")]
     pub machines: Vec<MachineSection>,
@@ -101,6 +104,13 @@ impl Checked for Configuration {
         self.buffer.check(&root.key("buffer"), problems);
         self.uplink.check(&root.key("uplink"), problems);
         self.status.check(&root.key("status"), problems);
+        self.station.check(&root.key("station"), problems);
+        for (index, machine) in self.station.machines.iter().enumerate() {
+            if !signals.contains_key(machine.as_str()) {
+                let at = root.key("station").key("machines").index(index);
+                problems.add(at, unknown_machine(machine, signals.keys().copied()));
+            }
+        }
 
         let mut names: HashMap<&str, KeyPath> = HashMap::new();
         let mut references: Vec<SignalReference<'_>> = Vec::new();

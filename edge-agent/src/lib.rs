@@ -17,5 +17,6 @@ pub mod reading;
 pub mod run;
 pub mod signals;
 pub mod sources;
+pub mod station;
 pub mod status;
 pub mod uplink;

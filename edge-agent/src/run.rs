@@ -1,7 +1,7 @@
 //! The running agent: what is started, in which order, and in which order it stops.
 //!
-//! Started: identity, log, clock, board, capture, sources, uplink, status page. Stopped the other way round as far as data
-//! flows: sources first, then capture stores what they had submitted, then the uplink sends what it can in two seconds,
+//! Started: identity, log, clock, board, capture, sources, uplink, status page, station. Stopped the other way round as far
+//! as data flows: sources and the station first, then capture stores what they had submitted, then the uplink sends what it can in two seconds,
 //! then the log is closed. What was not sent is sent after the next start.
 //!
 //! An unreachable machine, a missing serial port or a taken port never ends the agent: it runs with the rest and says so.
@@ -28,6 +28,7 @@ use crate::identity::Identity;
 use crate::signals::LiveView;
 use crate::signals::configuration::MachineSection;
 use crate::sources::SourceContext;
+use crate::station;
 use crate::status::endpoint::{self, Served};
 use crate::status::{StatusBoard, Subject};
 use crate::uplink::{Uplink, View};
@@ -99,13 +100,16 @@ impl Agent {
         let stopping = lifecycle.stopping();
         let (machines, machines_changed) = watch::channel(self.configuration.effective_machines());
         let (submitting, submissions) = CaptureSender::channel();
-        let mut capturing = tokio::spawn(capture::run(submissions, self.capture(machines_changed)));
+        let mut capturing = tokio::spawn(capture::run(submissions, self.capture(machines_changed.clone())));
+        let station_stopping = CancellationToken::new();
+        let entering = submitting.clone();
         let mut sources = self.sources(submitting);
         sources.follow(&self.configuration).await;
         let uplink_stopping = CancellationToken::new();
         let (view, uplink) = self.uplink().start(uplink_stopping.clone())?;
         let mut uplink = tokio::spawn(uplink);
-        let page = self.serve_status(view, &stopping);
+        let page = self.serve_status(view.clone(), &stopping);
+        let station = self.serve_station(view, entering, machines_changed, &station_stopping);
 
         let failed = tokio::select! {
             () = self.follow_configuration(&lifecycle, &machines, &mut sources) => Ok(()),
@@ -113,8 +117,10 @@ impl Agent {
             ended = &mut uplink => ended_early("the uplink", ended),
         };
 
+        station_stopping.cancel();
         sources.stop_all(SOURCES_STOP).await;
         drop(sources);
+        end_station(station).await;
         if failed.is_ok() {
             capturing.await.context("capture")?.context("capture")?;
             uplink_stopping.cancel();
@@ -193,6 +199,32 @@ impl Agent {
         }
     }
 
+    fn serve_station(
+        &self,
+        central: View,
+        capture: CaptureSender,
+        machines: watch::Receiver<Arc<[MachineSection]>>,
+        stopping: &CancellationToken,
+    ) -> JoinHandle<anyhow::Result<()>> {
+        let surroundings = station::Surroundings {
+            section: self.configuration.station.clone(),
+            station: self.configuration.agent.station.clone(),
+            plant: self.identity.plant.clone(),
+            buffer: self.buffer.clone(),
+            clock: Arc::clone(&self.clock),
+            trust: self.trust.clone(),
+            live: self.live.clone(),
+            machines,
+            board: self.board.clone(),
+            central,
+        };
+        if !surroundings.section.enabled {
+            return tokio::spawn(async { Ok(()) });
+        }
+        let subject = self.board.subject("station", "station");
+        tokio::spawn(station::serve(surroundings, capture, subject, stopping.clone()))
+    }
+
     fn serve_status(&self, central: View, stopping: &CancellationToken) -> JoinHandle<()> {
         let served = Served {
             identity: Arc::clone(&self.identity),
@@ -206,6 +238,16 @@ impl Agent {
         };
         let subject: Subject = self.board.subject("status", "status");
         tokio::spawn(endpoint::serve(self.configuration.status.listen, served, subject, stopping.clone()))
+    }
+}
+
+/// What it was storing is stored, unless the disk does not take it.
+async fn end_station(mut station: JoinHandle<anyhow::Result<()>>) {
+    match tokio::time::timeout(SOURCES_STOP, &mut station).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::error!("the station: {error:#}"),
+        Ok(Err(panic)) => tracing::error!("the station: {panic}"),
+        Err(_) => station.abort(),
     }
 }
 

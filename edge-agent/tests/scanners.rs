@@ -40,7 +40,7 @@ fn start(section: &str) -> Bench {
 
 impl Bench {
     /// The next scan, with the way to say that it is stored.
-    async fn scan(&mut self) -> (Scan, tokio::sync::oneshot::Sender<()>) {
+    async fn scan(&mut self) -> (Scan, tokio::sync::oneshot::Sender<edge_agent::capture::Stored>) {
         let wait = tokio::time::timeout(Duration::from_secs(20), self.submissions.recv());
         let submission = wait.await.expect("a scan in time").expect("a running scanner");
         let [Item::Occurrence(occurrence)] = &submission.items[..] else { panic!("one scan: {submission:?}") };
@@ -50,7 +50,7 @@ impl Bench {
 
     async fn stored_code(&mut self) -> String {
         let (scan, stored) = self.scan().await;
-        stored.send(()).unwrap();
+        stored.send(None).unwrap();
         String::from_utf8(scan.raw).unwrap()
     }
 
@@ -83,7 +83,7 @@ async fn a_listening_scanner_hears_stored_only_after_the_commit() {
     assert_eq!(scan.elements[0].value, "09521234543213");
     let early = tokio::time::timeout(Duration::from_millis(200), device.read_u8()).await;
     assert!(early.is_err(), "told before it was stored");
-    stored.send(()).unwrap();
+    stored.send(None).unwrap();
     assert_eq!(device.read_u8().await.unwrap(), 6);
     bench.stop().await;
 }

@@ -58,7 +58,6 @@ impl Pages {
     }
 
     /// Answers every address that nothing before it answers.
-    #[must_use]
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         Router::new().fallback(answer).with_state(self)
     }

@@ -247,12 +247,7 @@ async fn list(database: &Database, json: bool) -> anyhow::Result<()> {
     }
     let head = ["PLANT", "NAME", "STATE", "LAST SYNC", "BACKLOG", "CLOCK", "VERSION", "HOST"].map(str::to_owned);
     let rows: Vec<[String; 8]> = std::iter::once(head).chain(agents.iter().map(row)).collect();
-    let widths: [usize; 8] =
-        std::array::from_fn(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0));
-    for row in &rows {
-        let line: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        super::say(line.join("  ").trim_end());
-    }
+    super::table::say(&rows);
     Ok(())
 }
 
@@ -287,6 +282,11 @@ fn spell(duration: Duration) -> String {
 
 /// From `30m`, `1h`, `7d`; a minute to 30 days.
 fn duration(text: &str) -> Result<Duration, String> {
+    duration_up_to(text, Duration::from_secs(30 * 86_400), "30 days")
+}
+
+/// The same, a minute to `longest`, which is `spelt`.
+pub(super) fn duration_up_to(text: &str, longest: Duration, spelt: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no duration such as 30m, 1h or 7d");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
@@ -298,10 +298,10 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     let duration = Duration::from_secs(number.checked_mul(seconds).ok_or_else(wrong)?);
-    if (Duration::from_secs(60)..=Duration::from_secs(30 * 86_400)).contains(&duration) {
+    if (Duration::from_secs(60)..=longest).contains(&duration) {
         Ok(duration)
     } else {
-        Err(format!("{text} is out of range: expected one minute to 30 days"))
+        Err(format!("{text} is out of range: expected one minute to {spelt}"))
     }
 }
 

@@ -6,6 +6,9 @@ mod machine;
 mod migrate;
 mod resolve;
 mod serve;
+mod table;
+mod token;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,6 +63,10 @@ enum Command {
     Agent(agent::AgentCommand),
     /// Say who reports a machine
     Machine(machine::MachineCommand),
+    /// Let people log in, list them, lock them out
+    User(user::UserCommand),
+    /// Make tokens for programs, list them, revoke them
+    Token(token::TokenCommand),
     /// Release events that were set aside
     Quarantine(machine::QuarantineCommand),
 }
@@ -96,6 +103,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Agent(command) => command.run(&configuration).await,
             Command::Machine(command) => command.run(&configuration).await,
             Command::Quarantine(command) => command.run(&configuration).await,
+            Command::User(command) => command.run(&configuration).await,
+            Command::Token(command) => command.run(&configuration).await,
             Command::Doctor(command) => Ok(command.run(&configuration).await),
         }
     })

@@ -77,7 +77,8 @@ impl Database {
     /// A reading pool apart from those, for whoever must not wait for others. Its user closes it.
     #[must_use]
     pub fn apart(&self, connections: u32) -> PgPool {
-        pool(connections, (*self.reader.connect_options()).clone())
+        // What is asked often and takes a millisecond is not worth compiling.
+        pool(connections, (*self.reader.connect_options()).clone().options([("jit", "off")]))
     }
 
     /// Closes the pools, then stops the private PostgreSQL if this process runs it.

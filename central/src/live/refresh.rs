@@ -2,31 +2,35 @@
 //!
 //! A look is one short read-only transaction with one snapshot: how far every agent's log is committed, how machines
 //! stand, and, for those whose agent's mark moved since the look before, what is derived from their facts. Sync moves the
-//! mark in the transaction that writes the facts, so that nothing is missed, however late it is. What moves no mark
-//! (a quarantined event that was released, a stop that ages out of the last 24 hours) shows when everything is read anew,
-//! every [`ANEW_EVERY`], and after a look that failed.
+//! mark in the transaction that writes the facts, so that nothing is missed, however late it is; what people say of stops
+//! at central moves no mark and is compared for the last minutes. What neither shows (a quarantined event that was
+//! released, a stop that ages out of the last 24 hours) shows when a machine is read again, which is every
+//! [`AGAIN_EVERY`], a few machines in each look. After a look that failed everything is read anew.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use protocol::event::MachineState;
 use protocol::time::UtcMicros;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{HEARTBEAT_EVERY, Hub, Topics};
 use crate::machines::board::jobs::{self, Running};
 use crate::machines::board::picture::{Days, Job, JobBase, Picture};
-use crate::machines::board::store::{self, Head, Touched, Wanted};
+use crate::machines::board::store::{self, BaseWanted, EVENTS_FOLLOWED_MAX, Head, Touched, Wanted};
 
 /// It is looked at least so often, whatever is notified or not.
 pub const POLL: Duration = Duration::from_secs(2);
-/// Everything is read anew so often, and after master data changed at most so often.
-const ANEW_EVERY: Duration = Duration::from_secs(60);
+/// What is derived from facts is read again this often whatever happens, a few machines in a look.
+const AGAIN_EVERY: TimeDelta = TimeDelta::seconds(60);
+/// After master data changed everything is read anew at most so often.
 const ANEW_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// Looks are so far apart, and a little further with many streams: the same changes in fewer, larger frames.
 const LOOK_PAUSE: Duration = Duration::from_millis(25);
@@ -35,9 +39,11 @@ const FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// Other pages are told at most so often to look again; of agents, which are heard of all the time, more rarely.
 const TOPICS_EVERY: Duration = Duration::from_secs(1);
 const AGENTS_EVERY: Duration = Duration::from_secs(5);
-/// What a job's figures start from is read for so many machines in one look, and again after so long.
-const JOB_BASES_A_LOOK: usize = 10;
-const JOB_BASE_KEPT: TimeDelta = TimeDelta::minutes(15);
+/// What a job's figures start from is read again after so long.
+const JOB_BASE_KEPT: TimeDelta = TimeDelta::minutes(30);
+/// How far back what people said of stops is compared: more than centrals' clocks differ.
+const SAID_AT_CENTRAL: TimeDelta = TimeDelta::minutes(5);
+const BASES_FAILED_PAUSE: Duration = Duration::from_secs(60);
 const STOPS_OF: TimeDelta = TimeDelta::hours(24);
 const SHIFT_AT_MOST: TimeDelta = TimeDelta::hours(24);
 
@@ -84,6 +90,9 @@ pub async fn run(hub: Arc<Hub>, pool: PgPool, stopping: CancellationToken) -> an
         next = Instant::now() + refresher.turn().await;
     }
     hub.close();
+    if let Some(reading) = refresher.bases {
+        reading.abort();
+    }
     pool.close().await;
     Ok(())
 }
@@ -96,11 +105,14 @@ struct Refresher {
     days: Days,
     heads: HashMap<i32, Head>,
     revisions: BTreeMap<i32, i64>,
+    said: HashMap<i32, (i64, DateTime<Utc>)>,
     read_anew_at: Option<Instant>,
     /// Master data changed since.
     outdated: bool,
     last_look: Instant,
     failing: bool,
+    bases: Option<JoinHandle<sqlx::Result<Vec<(BaseWanted, JobBase)>>>>,
+    bases_not_before: Instant,
     pending: Topics,
     told_at: Option<Instant>,
     told_agents_at: Option<Instant>,
@@ -115,10 +127,13 @@ impl Refresher {
             days: Days::new(),
             heads: HashMap::new(),
             revisions: BTreeMap::new(),
+            said: HashMap::new(),
             read_anew_at: None,
             outdated: false,
             last_look: Instant::now() - POLL,
             failing: false,
+            bases: None,
+            bases_not_before: Instant::now(),
             pending: Topics::default(),
             told_at: None,
             told_agents_at: None,
@@ -145,6 +160,7 @@ impl Refresher {
             Ok(anew) => {
                 self.failing = false;
                 self.hub.counters.looked(self.last_look.elapsed(), anew);
+                self.job_bases().await;
                 let topics = self.due_topics();
                 self.hub.publish(self.picture.rows(), topics);
                 let streams = u32::try_from(self.hub.streams()).unwrap_or(u32::MAX);
@@ -172,23 +188,25 @@ impl Refresher {
         let mut live = store::live(&mut transaction).await?;
         let is_known = live.keys().all(|machine| self.picture.machines.contains_key(machine));
         self.outdated |= revisions != self.revisions || !is_known;
-        let anew = self
-            .read_anew_at
-            .is_none_or(|read| read.elapsed() >= ANEW_EVERY || (self.outdated && read.elapsed() >= ANEW_AT_MOST_EVERY));
-        let mut stale = if anew || self.outdated {
-            let places = store::places(&mut transaction).await?;
-            let unread = self.picture.places(places, &mut self.days);
-            if anew { self.picture.machines.keys().copied().collect() } else { unread }
+        let anew = self.read_anew_at.is_none_or(|read| self.outdated && read.elapsed() >= ANEW_AT_MOST_EVERY);
+        if anew || self.outdated {
+            self.picture.places(store::places(&mut transaction).await?, &mut self.days);
+        }
+        let (since, far) = if anew { Default::default() } else { self.moved(&heads) };
+        let unread = if anew {
+            self.picture.machines.keys().copied().collect()
         } else {
-            Vec::new()
+            [self.picture.unread(now - AGAIN_EVERY), self.picture.machines_of(&far)].concat()
         };
-        let since = if anew { Vec::new() } else { self.moved(&heads) };
         let mut touched =
             if since.is_empty() { Touched::default() } else { store::touched(&mut transaction, &since).await? };
+        let said = store::said_at_central(&mut transaction, now - SAID_AT_CENTRAL).await?;
+        touched.stops.extend(said.iter().filter(|(at, what)| self.said.get(at) != Some(what)).map(|(at, _)| *at));
         self.pending.stops |= !touched.stops.is_empty();
-        touched.stops.extend(&stale);
-        touched.jobs.extend(&stale);
-        touched.shifts.extend(self.picture.agents_of(&stale));
+        touched.stops.extend(&unread);
+        touched.jobs.extend(&unread);
+        touched.shifts.extend(self.picture.agents_of(&unread));
+        let mut stale = unread.clone();
         stale.extend(self.picture.machines_of(&since.iter().map(|head| head.agent_id).collect::<Vec<_>>()));
         stale.extend(self.picture.roll_over(&mut self.days));
         stale.extend(&touched.jobs);
@@ -197,11 +215,16 @@ impl Refresher {
         }
         self.read_stops(&mut transaction, &touched.stops, now).await?;
         self.read_jobs(&mut transaction, &touched.jobs).await?;
-        self.read_job_bases(&mut transaction, now).await?;
         self.read_counts(&mut transaction, stale).await?;
         self.read_operators(&mut transaction, &touched.shifts, now).await?;
         transaction.commit().await?;
+        for machine in unread {
+            if let Some(seen) = self.picture.machines.get_mut(&machine) {
+                seen.read_at = Some(now);
+            }
+        }
         self.pending.agents |= heads.iter().any(|head| self.heads.get(&head.agent_id) != Some(head));
+        self.said = said;
         self.heads = heads.into_iter().map(|head| (head.agent_id, head)).collect();
         if anew {
             self.pending.master_data |= revisions != self.revisions;
@@ -212,15 +235,19 @@ impl Refresher {
         Ok(anew)
     }
 
-    /// The marks from which agents moved on.
-    fn moved(&self, heads: &[Head]) -> Vec<Head> {
-        let from = |head: &Head| match self.heads.get(&head.agent_id) {
-            Some(before) if before.epoch == head.epoch && before.mark == head.mark => None,
-            Some(before) if before.epoch == head.epoch && before.mark < head.mark => Some(before.clone()),
-            // A new log, or an agent that was never seen.
-            _ => Some(Head { mark: 0, ..head.clone() }),
-        };
-        heads.iter().filter_map(from).collect()
+    /// The marks from which agents moved on, and the agents that went too far to be followed.
+    fn moved(&self, heads: &[Head]) -> (Vec<Head>, Vec<i32>) {
+        let (mut since, mut far) = (Vec::new(), Vec::new());
+        for head in heads {
+            // None for an agent that was never seen, or went on in a new log.
+            let before = self.heads.get(&head.agent_id).filter(|before| before.epoch == head.epoch);
+            match before.map(|before| (before, head.mark - before.mark)) {
+                Some((_, 0)) => {}
+                Some((before, 1..=EVENTS_FOLLOWED_MAX)) => since.push(before.clone()),
+                _ => far.push(head.agent_id),
+            }
+        }
+        (since, far)
     }
 
     async fn read_stops(
@@ -273,23 +300,53 @@ impl Refresher {
         Ok(())
     }
 
-    /// Reads the bases that are missing or old, a bounded number.
-    async fn read_job_bases(&mut self, connection: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<()> {
-        let is_due = |base: &Option<JobBase>| base.as_ref().is_none_or(|base| now - base.read_at >= JOB_BASE_KEPT);
-        let due =
-            self.picture.machines.values_mut().filter(|seen| seen.job.as_ref().is_some_and(|it| is_due(&it.base)));
-        for seen in due.take(JOB_BASES_A_LOOK) {
-            let Some(job) = &seen.job else { continue };
-            let (machine, from) = (seen.place.id, job.current.first_start);
-            let (day, begins) = self.days.span(&seen.place.time_zone, UtcMicros(from.timestamp_micros()));
-            let begins = DateTime::from_timestamp_micros(begins.0).unwrap_or(from);
-            let good_before = store::good_before(connection, machine, (day, begins), from).await?;
-            // From its latest change on, how it stands says the rest.
-            let until = seen.live.as_ref().map_or(now, |live| live.state_since).max(from);
-            let us = store::running_us(connection, machine, from, until).await?;
-            seen.base_read(JobBase { good_before, running: Running::read(us, until), read_at: now });
+    /// Takes over the bases that were read, and lets those be read that are missing or old: of the orders of one day.
+    async fn job_bases(&mut self) {
+        if self.bases.as_ref().is_some_and(|reading| !reading.is_finished()) || Instant::now() < self.bases_not_before {
+            return;
         }
-        Ok(())
+        if let Some(read) = self.bases.take() {
+            match read.await {
+                Ok(Ok(bases)) => {
+                    for (wanted, base) in bases {
+                        if let Some(seen) = self.picture.machines.get_mut(&wanted.machine_id) {
+                            seen.base_read(wanted.first_start, base);
+                        }
+                    }
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "what jobs start from was not read; it is tried again in a minute");
+                    self.bases_not_before = Instant::now() + BASES_FAILED_PAUSE;
+                    return;
+                }
+                Err(_) => {}
+            }
+        }
+        let now = self.hub.now();
+        let mut due: BTreeMap<_, Vec<BaseWanted>> = BTreeMap::new();
+        for seen in self.picture.machines.values() {
+            let Some(job) = &seen.job else { continue };
+            if job.base.as_ref().is_some_and(|base| now - base.read_at < JOB_BASE_KEPT) {
+                continue;
+            }
+            let first_start = job.current.first_start;
+            let day = self.days.span(&seen.place.time_zone, UtcMicros(first_start.timestamp_micros()));
+            let (was_running, until) = match &seen.live {
+                // From its latest change on, how it stands says the rest.
+                Some(live) => (live.state == MachineState::Running, live.state_since.max(first_start)),
+                None => (false, now),
+            };
+            due.entry(day).or_default().push(BaseWanted { machine_id: seen.place.id, first_start, was_running, until });
+        }
+        if let Some(((day, begins), wanted)) = due.pop_last() {
+            let begins = DateTime::from_timestamp_micros(begins.0).unwrap_or_default();
+            let (hub, pool) = (self.hub.clone(), self.pool.clone());
+            self.bases = Some(tokio::spawn(async move {
+                let read = read_bases(&pool, wanted, (day, begins), now).await;
+                hub.signal.look(Topics::default());
+                read
+            }));
+        }
     }
 
     async fn read_counts(&mut self, connection: &mut PgConnection, mut machines: Vec<i32>) -> sqlx::Result<()> {
@@ -350,4 +407,22 @@ impl Refresher {
         }
         topics
     }
+}
+
+async fn read_bases(
+    pool: &PgPool,
+    wanted: Vec<BaseWanted>,
+    day: (NaiveDate, DateTime<Utc>),
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<(BaseWanted, JobBase)>> {
+    let mut connection = pool.acquire().await?;
+    let good = store::good_before(&mut connection, &wanted, day).await?;
+    let us = store::running_us(&mut connection, &wanted).await?;
+    let base = |wanted: BaseWanted| {
+        let mut running = Running::read(us.get(&wanted.machine_id).copied().unwrap_or(0), wanted.until);
+        running.follow(wanted.was_running, wanted.until);
+        let good_before = good.get(&wanted.machine_id).copied().unwrap_or(0);
+        (wanted, JobBase { good_before, running, read_at: now })
+    };
+    Ok(wanted.into_iter().map(base).collect())
 }

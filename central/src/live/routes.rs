@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Hub, Refused};
-use crate::auth::{Permission, Principal};
+use crate::auth::{Access, Permission, Principal};
 use crate::machines::board::BoardMachine;
 use crate::web::problem::{Parameters, Problem, Problems};
 
@@ -71,10 +71,15 @@ async fn board(
 /// changed, as in `board`), `removed` (`{ids}`), `changed` (`{topics}`: what other pages may look at again: agents, work,
 /// master_data, stops), and `heartbeat` (`{at}`) every 10 seconds. Every event has an id; `Last-Event-ID` goes on after it.
 #[utoipa::path(get, operation_id = "live", path = "/live", tag = "machines", params(("Last-Event-ID" = Option<String>, Header, description = "Id of the last event that was seen; browsers send it by themselves.")), responses((status = OK, content_type = "text/event-stream", body = String), Problems))]
-async fn live(State(hub): State<Arc<Hub>>, principal: Principal, headers: HeaderMap) -> Result<Response, Problem> {
+async fn live(
+    State(hub): State<Arc<Hub>>,
+    access: Access,
+    principal: Principal,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     principal.may(Permission::Read)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let stream = hub.follow(&principal.plants, last)?.until(no_longer_allowed(principal));
+    let stream = hub.follow(&principal.plants, last)?.until(async move { access.ended(&principal).await });
     let mut response = Body::from_stream(stream).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -82,9 +87,4 @@ async fn live(State(hub): State<Arc<Hub>>, principal: Principal, headers: Header
     // nginx would collect events otherwise.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
-}
-
-/// Resolves when the principal may no longer follow: the one place where a stream learns that its session ended.
-async fn no_longer_allowed(_principal: Principal) {
-    std::future::pending().await
 }

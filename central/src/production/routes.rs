@@ -74,7 +74,10 @@ async fn machine_production(
         return Ok(Json(ProductionAnswer { at, time_zone: subject.time_zone, buckets: Vec::new() }));
     };
     let whole = Span { from, to };
-    let pieces = store::pieces(&reads.pool, subject.id, &edges, true).await?;
+    let pieces = match grain {
+        Grain::Day => store::days(&reads.pool, &subject, &edges).await?,
+        Grain::Hour | Grain::Quarter => store::pieces(&reads.pool, subject.id, &edges, true).await?,
+    };
     let stints = jobs::store::overlapping(&reads.pool, subject.id, whole).await?;
     let mut states = timeline(&reads.pool, &subject, whole, at, SEGMENTS_MAX).await?;
     if states.cut {

@@ -2,8 +2,9 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
-use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::Body;
@@ -17,9 +18,24 @@ use super::problem::Body;
                        (RFC 9457). Lists come in pages: ask again with `cursor` set to `next` until there is none."
     ),
     servers((url = "/api/v1")),
-    components(schemas(Body<'static>))
+    components(schemas(Body<'static>)),
+    modifiers(&Schemes),
+    security(("session" = []), ("token" = []))
 )]
 struct Document;
+
+/// What a request is sent with.
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let cookie = ApiKeyValue::with_description("central", "Of a log-in; `__Host-central` over TLS.");
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token.")).build();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+    }
+}
 
 /// All routes of the API.
 #[must_use]

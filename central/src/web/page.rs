@@ -28,6 +28,15 @@ pub fn cut<T>(found: &mut Vec<T>, limit: i64) -> bool {
     more
 }
 
+/// A moment that PostgreSQL and the calendar can hold.
+pub fn moment(name: &str, asked: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, Problem> {
+    let sane = |at: &DateTime<Utc>| (0..=32_503_680_000).contains(&at.timestamp());
+    match asked {
+        Some(at) if !sane(&at) => Err(Problem::bad_request(format!("{name} lies between the years 1970 and 3000"))),
+        asked => Ok(asked),
+    }
+}
+
 /// The place of an item in a list, newest first: where a page ended, as an opaque word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {

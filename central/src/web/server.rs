@@ -1,26 +1,46 @@
-//! Connections of the web port: bounded in number, in the time a request's head may take, and in the time an answer
-//! may take. When the process stops, idle connections close and running requests are answered.
+//! Connections of the web port: bounded in number, in the time a handshake and a request's head may take, and in the time
+//! an answer may take. When the process stops, idle connections close and running requests are answered.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Beside the streams of live updates.
-const CONNECTIONS_MAX: usize = crate::live::STREAMS_MAX + 256;
+use super::tls::Certificates;
+
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// After a failed `accept`, as when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+/// Whom a request came from: an extension of every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddress(pub IpAddr);
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Connections at one time; an open dashboard holds one.
+    pub connections_max: usize,
+    /// None: without TLS.
+    pub tls: Option<Certificates>,
+}
+
+pub async fn serve(
+    listener: TcpListener,
+    settings: Settings,
+    router: Router,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let places = Arc::new(Semaphore::new(settings.connections_max));
     let connections = TaskTracker::new();
     loop {
         let place = tokio::select! {
@@ -32,10 +52,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (router, stop) = (router.clone(), stop.clone());
+            Ok((stream, peer)) => {
+                let (tls, stop) = (settings.tls.clone(), stop.clone());
+                let router = router.clone().layer(Extension(PeerAddress(peer.ip())));
                 connections.spawn(async move {
-                    connection(stream, router, stop).await;
+                    open(stream, tls, router, stop).await;
                     drop(place);
                 });
             }
@@ -50,8 +71,21 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     Ok(())
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn open(stream: TcpStream, tls: Option<Certificates>, router: Router, stop: CancellationToken) {
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return connection(stream, router, stop).await };
+    let handshake = tokio::select! {
+        handshake = tokio::time::timeout(HANDSHAKE_WITHIN, tls.acceptor().accept(stream)) => handshake,
+        () = stop.cancelled() => return,
+    };
+    match handshake {
+        Ok(Ok(stream)) => connection(stream, router, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake on the web port failed"),
+        Err(_) => tracing::debug!("a TLS handshake on the web port took too long"),
+    }
+}
+
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, stop: CancellationToken) {
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES_MAX);
     let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));

@@ -7,13 +7,17 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use central::auth::access::Outside;
+use central::auth::tokens::{self, NewToken};
+use central::auth::{Access, Permission, Plants, Principal};
 use central::configuration::{Configuration, DatabaseUrl};
 use central::database::embedded::{Purpose, binaries};
 use central::database::{Database, migrate};
+use process::clock::Clock;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -106,6 +110,19 @@ pub fn configuration(url: &str) -> Configuration {
     configuration
 }
 
+/// Who a test's router lets in.
+pub fn access(database: &Database, clock: Arc<dyn Clock>) -> Access {
+    Access::new(database.pool.clone(), database.reader.clone(), clock, Outside::default())
+}
+
+/// A new token for everything.
+pub async fn token(access: &Access) -> String {
+    let token =
+        NewToken { name: "test".to_owned(), scopes: Permission::ALL.to_vec(), plants: Plants::All, expires_at: None };
+    let actor = Principal::command("test");
+    tokens::store::create(access.pool(), access.now(), &actor.actor(), &token).await.unwrap().1.text()
+}
+
 async fn admin(statement: &str) {
     use sqlx::Connection as _;
     let mut connection = sqlx::PgConnection::connect(&url("postgres")).await.unwrap();
@@ -196,7 +213,7 @@ impl Program {
         };
         // Somebody has to read on, or a full pipe would stop the program.
         std::thread::spawn(move || lines.for_each(drop));
-        Serving { child, web }
+        Serving { child, web, token: None }
     }
 
     pub fn postmaster(&self) -> Option<i32> {
@@ -227,6 +244,8 @@ pub struct Serving {
     pub child: Child,
     /// Address of the web port.
     pub web: String,
+    /// What it is asked with.
+    pub token: Option<String>,
 }
 
 impl Serving {
@@ -243,14 +262,14 @@ impl Serving {
 
     /// Status and body of an answer.
     pub fn get(&self, path: &str) -> (u16, String) {
-        get(&self.web, path).unwrap()
+        get(&self.web, path, self.token.as_deref()).unwrap()
     }
 
     /// Asks until the answer has this status.
     pub fn wait_for(&self, path: &str, status: u16) -> String {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            match get(&self.web, path) {
+            match get(&self.web, path, self.token.as_deref()) {
                 Ok((found, body)) if found == status => return body,
                 other if Instant::now() > deadline => panic!("{path} never answered {status}: {other:?}"),
                 _ => std::thread::sleep(Duration::from_millis(50)),
@@ -266,11 +285,12 @@ impl Drop for Serving {
     }
 }
 
-fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
+fn get(address: &str, path: &str, token: Option<&str>) -> std::io::Result<(u16, String)> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_read_timeout(Some(DEADLINE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: central\r\nConnection: close\r\n\r\n")?;
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: central\r\n{token}Connection: close\r\n\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));

@@ -138,6 +138,10 @@ impl Central {
              FULL JOIN daily_production_summary s USING (plant_id, machine_id, plant_day)
              WHERE f.good IS DISTINCT FROM s.good";
         assert_eq!(self.count(differing).await, 0, "the daily summary is not the sum of the facts");
+        let differing = "SELECT count(*) FROM daily_production_summary s
+             FULL JOIN recent_production r USING (plant_id, machine_id, plant_day)
+             WHERE plant_day > current_date - 90 AND (s.good, s.scrap, s.rework) IS DISTINCT FROM (r.good, r.scrap, r.rework)";
+        assert_eq!(self.count(differing).await, 0, "recent production is not the daily summary");
     }
 }
 

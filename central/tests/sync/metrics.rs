@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use central::auth::Access;
+use central::auth::access::Outside;
+use central::live::Hub;
 use central::web::Reads;
+use central::web::server::{Settings, serve};
 use hyper::StatusCode;
 use protocol::id::Instance;
 use protocol::reply::Verdict;
@@ -19,11 +23,14 @@ use crate::cluster::stock;
 async fn scrape(central: &Central) -> String {
     let reads = Reads { pool: central.pool.clone(), clock: central.clock() };
     let ready = Arc::new(AtomicBool::new(true));
-    let router = central::serve::router(reads, ready, vec![central.metrics.clone()]);
+    let access = Access::new(central.pool.clone(), central.pool.clone(), central.clock(), Outside::default());
+    let hub = Hub::new(central.clock(), 1);
+    let router = central::serve::router(reads, access, hub, ready, vec![central.metrics.clone()]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stopping = CancellationToken::new();
-    let served = tokio::spawn(central::web::server::serve(listener, router, stopping.clone()));
+    let settings = Settings { connections_max: 16, tls: None };
+    let served = tokio::spawn(serve(listener, settings, router, stopping.clone()));
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: central\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut text = String::new();

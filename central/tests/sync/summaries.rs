@@ -137,3 +137,22 @@ async fn facts_older_than_a_week_may_be_compressed_when_late_ones_arrive() {
     assert_eq!(central.pieces().await, 5);
     central.assert_exact().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_has_facts_already_gets_its_recent_days() {
+    let Some(pool) = timescaledb().await else { return };
+    let central = Central::start(pool).await;
+    let mut agent = central.agent("a").await;
+    agent.produce(5);
+    agent.accept(1, 5).await;
+    sqlx::query("DROP TABLE recent_production").execute(&central.pool).await.unwrap();
+    let script = include_str!("../../../sql/timescaledb/0002_summaries.sql");
+    for _ in 0..2 {
+        sqlx::raw_sql(script).execute(&central.pool).await.unwrap();
+        central.assert_exact().await;
+    }
+    agent.produce(2);
+    agent.accept(6, 7).await;
+    central.assert_exact().await;
+    assert_eq!(central.count("SELECT sum(good)::bigint FROM recent_production").await, 7);
+}

@@ -65,6 +65,7 @@ pub struct Buffer {
     append_places: Arc<Semaphore>,
     other_places: Arc<Semaphore>,
     appended: watch::Receiver<Seq>,
+    master_data_revision: Arc<watch::Sender<u64>>,
 }
 
 /// Appends that may wait for the thread; the next one waits for a place.
@@ -163,6 +164,7 @@ impl Buffer {
             append_places: Arc::new(Semaphore::new(APPENDS_WAITING_MAX)),
             other_places: Arc::new(Semaphore::new(OTHERS_WAITING_MAX)),
             appended: newest,
+            master_data_revision: Arc::default(),
         };
         Ok((buffer, opened))
     }
@@ -236,7 +238,15 @@ impl Buffer {
 
     pub async fn set_master_data(&self, revision: u64, master_data: MasterData) -> Result<(), BufferError> {
         let json = serde_json::to_vec(&master_data).map_err(BufferError::Encoding)?;
-        self.ask(&self.other_places, |answer| Command::SetMasterData(revision, json, answer)).await
+        self.ask(&self.other_places, |answer| Command::SetMasterData(revision, json, answer)).await?;
+        self.master_data_revision.send_replace(revision);
+        Ok(())
+    }
+
+    /// Changes whenever other master data was stored.
+    #[must_use]
+    pub fn master_data_changed(&self) -> watch::Receiver<u64> {
+        self.master_data_revision.subscribe()
     }
 
     /// Changes whenever something was appended: what [`crate::uplink`] waits for.

@@ -110,6 +110,9 @@ fn text(report: &Report) -> String {
         Some(offset_us) => writeln!(out, "clock     {} ms from central's", offset_us.abs() / 1_000),
         None => writeln!(out, "clock     not yet compared with central's"),
     };
+    if let Some(station) = report.conditions.iter().find(|it| it.subject == "station" && it.health == Health::Good) {
+        let _ = writeln!(out, "station   {}", station.reason);
+    }
     if !report.machines.is_empty() {
         let _ = writeln!(out, "\n{:<24} {:<12} {:>12} {:>8}  last reading", "machine", "state", "good", "scrap");
     }

@@ -86,6 +86,7 @@ fn fixed_sections(old: &Configuration, new: &Configuration) -> Vec<&'static str>
         ("[buffer]", old.buffer == new.buffer),
         ("[uplink]", old.uplink == new.uplink),
         ("[status]", old.status == new.status),
+        ("[station]", old.station == new.station),
     ];
     same.iter().filter(|(_, same)| !same).map(|(section, _)| *section).collect()
 }

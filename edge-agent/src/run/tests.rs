@@ -47,7 +47,8 @@ impl World {
 
     fn write(&self, more: &str) {
         let text = format!(
-            "agent.data_dir = {:?}\nstatus.listen = \"127.0.0.1:{}\"\n\n\
+            "agent.data_dir = {:?}\nstatus.listen = \"127.0.0.1:{}\"\n\
+             station.listen = \"127.0.0.1:0\"\n\n\
              [[scanner]]\nname = \"gate\"\nconnection = {{ type = \"tcp_connect\", address = \"{}\" }}\n\n\
              [[modbus]]\nname = \"dead-line\"\ntransport = \"tcp\"\naddress = \"127.0.0.1:1\"\n\
              [[modbus.device]]\nname = \"press-1\"\nunit = 1\n\

@@ -6,13 +6,15 @@ use protocol::event::MachineState;
 use protocol::id::Name;
 use protocol::time::UtcMicros;
 
+use super::recent_stops::RecentStop;
+
 /// One machine as of its last reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
     pub machine: Name,
     pub state: MachineState,
     pub state_since: UtcMicros,
-    /// Pieces since the agent's log began.
+    /// Pieces since the agent's log began, with what people entered.
     pub good: i64,
     pub scrap: i64,
     pub rework: i64,
@@ -20,6 +22,8 @@ pub struct Live {
     pub stops: u64,
     /// When anything was last read from it; none when never.
     pub last_reading_at: Option<UtcMicros>,
+    /// The last stops, oldest first.
+    pub recent_stops: Arc<Vec<RecentStop>>,
 }
 
 /// The machines of the configuration, in its order. Cheap to clone; written by [`crate::capture`] alone, after commits.

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use protocol::event::{Alarm, Count, EventKind, MachineState, MeasuredValue, Measurement, PieceQuality};
+use protocol::event::{Alarm, Count, DowntimeEntry, EventKind, MachineState, MeasuredValue, Measurement, PieceQuality};
 use protocol::id::Name;
 use protocol::limits::TEXT_BYTES_MAX;
+use protocol::time::UtcMicros;
 use serde::{Deserialize, Serialize};
 
 use super::configuration::{MachineSection, Role, SignalSection};
 use super::counter::{Counter, CounterRule, Finding};
 use super::live::Live;
+use super::recent_stops::{self, RecentStops};
 use super::stamp::{Stamp, TimeLine};
 use super::state::{KnownState, StateRule};
 use super::stops::{Entry, Stops};
@@ -28,6 +30,7 @@ pub(super) struct Machine {
     rules: MachineRules,
     signals: HashMap<Name, Signal>,
     memory: Memory,
+    recent: RecentStops,
     /// `memory` differs from what was last handed out to be stored.
     changed: bool,
     /// The live view differs from what was last handed out.
@@ -85,13 +88,15 @@ struct Memory {
 }
 
 impl Machine {
-    /// `stored` is what [`Machine::store`] gave for this machine; an error says why it cannot be read.
+    /// Goes on from what [`Machine::store_all`] gave for this machine; an error says why it cannot be read.
     pub(super) fn new(
         section: &MachineSection,
-        stored: Option<&[u8]>,
+        states: &HashMap<String, Vec<u8>>,
         started: Stamp,
     ) -> (Machine, Option<serde_json::Error>) {
-        let (memory, error) = match stored.map(serde_json::from_slice::<Memory>) {
+        let stored = |key: &str| states.get(key).map(Vec::as_slice);
+        let key = super::state_key(&section.name);
+        let (memory, error) = match stored(&key).map(serde_json::from_slice::<Memory>) {
             None => (Memory::default(), None),
             Some(Ok(memory)) => (memory, None),
             Some(Err(error)) => (Memory::default(), Some(error)),
@@ -100,7 +105,8 @@ impl Machine {
         let machine = Machine {
             section: section.clone(),
             origin: OriginName::machine(section.name.clone()),
-            key: super::state_key(&section.name),
+            key,
+            recent: RecentStops::restore(stored(&recent_stops::state_key(&section.name))),
             rules: MachineRules {
                 microstop_below_us: ms(section.microstop_below_ms),
                 missing_counts_us: section.missing_counts_stop_after_ms.map(ms),
@@ -141,6 +147,7 @@ impl Machine {
             rework: self.memory.rework,
             stops: self.memory.stops.begun(),
             last_reading_at: last_reading.map(|stamp| stamp.at),
+            recent_stops: self.recent.shared(),
         }
     }
 
@@ -149,11 +156,25 @@ impl Machine {
         std::mem::take(&mut self.touched)
     }
 
-    pub(super) fn take_changed(&mut self) -> Option<(String, Vec<u8>)> {
-        std::mem::take(&mut self.changed).then(|| self.store())
+    pub(super) fn take_changed(&mut self, out: &mut Vec<(String, Vec<u8>)>) {
+        if std::mem::take(&mut self.changed) {
+            out.push(self.store());
+        }
+        if self.recent.take_changed() {
+            out.push(self.store_recent());
+        }
     }
 
-    pub(super) fn store(&mut self) -> (String, Vec<u8>) {
+    /// All that is stored of this machine.
+    pub(super) fn store_all(&mut self) -> [(String, Vec<u8>); 2] {
+        [self.store(), self.store_recent()]
+    }
+
+    fn store_recent(&self) -> (String, Vec<u8>) {
+        (recent_stops::state_key(self.name()), self.recent.store())
+    }
+
+    fn store(&mut self) -> (String, Vec<u8>) {
         if self.last_reading.is_some() {
             self.memory.last_reading = self.last_reading;
         }
@@ -182,6 +203,29 @@ impl Machine {
         self.interpret(reading, stamp, tally);
         self.flush(out);
         Applied::Known
+    }
+
+    /// A person entered something about this machine.
+    pub(super) fn entered(&mut self, at: UtcMicros, kind: &mut EventKind) {
+        match kind {
+            EventKind::PieceEntry(entry) => {
+                let [good, scrap, rework] = entry.deltas();
+                let memory = &mut self.memory;
+                memory.good = memory.good.saturating_add(good);
+                memory.scrap = memory.scrap.saturating_add(scrap);
+                memory.rework = memory.rework.saturating_add(rework);
+                self.changed = true;
+            }
+            EventKind::Downtime(entry) => {
+                if let DowntimeEntry::Split { new_stop, .. } = entry {
+                    *new_stop = self.memory.stops.split_off();
+                    self.changed = true;
+                }
+                self.recent.fold(at, entry);
+            }
+            _ => return,
+        }
+        self.touched = true;
     }
 
     /// Time passes without a reading. Machines that are fed from a recording live in its time and are left alone.
@@ -513,6 +557,12 @@ impl Machine {
     }
 
     fn flush(&mut self, out: &mut Vec<PendingEvent>) {
+        for (stamp, kind) in &self.entries {
+            if let EventKind::Downtime(entry) = kind {
+                self.recent.fold(stamp.at, entry);
+                self.touched = true;
+            }
+        }
         let origin = &self.origin;
         out.extend(self.entries.drain(..).map(|(stamp, kind)| PendingEvent {
             origin: origin.clone(),

@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 
 use process::clock::Moment;
+use protocol::event::EventKind;
 use protocol::id::Name;
 use protocol::time::{ClockQuality, UtcMicros};
 
@@ -22,6 +23,7 @@ mod counter;
 mod live;
 mod machine;
 pub mod packml;
+mod recent_stops;
 mod stamp;
 mod state;
 mod stops;
@@ -34,6 +36,7 @@ mod tests;
 use configuration::MachineSection;
 pub use live::{Live, LiveView};
 use machine::Machine;
+pub use recent_stops::{RECENT_STOPS_MAX, RecentStop};
 use stamp::Stamp;
 
 /// Unknown signals that are told by name; more are only counted.
@@ -107,8 +110,7 @@ impl Engine {
         let machines: Vec<Machine> = sections
             .iter()
             .map(|section| {
-                let stored = states.get(&state_key(&section.name)).map(Vec::as_slice);
-                let (machine, error) = Machine::new(section, stored, started);
+                let (machine, error) = Machine::new(section, states, started);
                 unreadable.extend(error.map(|source| UnreadableState { machine: section.name.clone(), source }));
                 machine
             })
@@ -133,6 +135,14 @@ impl Engine {
         applied
     }
 
+    /// Takes note of what was entered about a machine: pieces, and what people say of its stops. The part of a stop that
+    /// is split off is given its number here.
+    pub fn entered(&mut self, machine: &Name, at: UtcMicros, kind: &mut EventKind) {
+        if let Some(&index) = self.index.get(machine) {
+            self.machines[index].entered(at, kind);
+        }
+    }
+
     /// Appends what the mere passing of time leads to: debounced states, missing counts, silence.
     pub fn tick(&mut self, now: Moment, judged: Judged, out: &mut Vec<PendingEvent>) {
         let now = Stamp::now(now, judged);
@@ -143,7 +153,11 @@ impl Engine {
 
     /// State that changed since it was last taken, by key: to be committed with the events since then.
     pub fn take_changed(&mut self) -> Vec<(String, Vec<u8>)> {
-        self.machines.iter_mut().filter_map(Machine::take_changed).collect()
+        let mut changed = Vec::new();
+        for machine in &mut self.machines {
+            machine.take_changed(&mut changed);
+        }
+        changed
     }
 
     /// Goes on with another configuration. Machines whose section did not change are not touched; `stored` keeps the state
@@ -169,7 +183,7 @@ impl Engine {
                 })
             })
             .collect();
-        stored.extend(before.into_values().map(|mut machine| machine.store()));
+        stored.extend(before.into_values().flat_map(|mut machine| machine.store_all()));
         let (anew, unreadable) = Engine::new(sections, stored, now);
         self.index = anew.index;
         self.machines = anew.machines.into_iter().zip(kept).map(|(new, kept)| kept.unwrap_or(new)).collect();

@@ -38,6 +38,12 @@ impl Stops {
         self.begun
     }
 
+    /// The number of a stop that a person splits off: as if it had begun on its own.
+    pub(super) fn split_off(&mut self) -> StopId {
+        self.begun += 1;
+        StopId(self.begun)
+    }
+
     #[must_use]
     pub(super) fn is_missing_counts(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.by_missing_counts)

@@ -565,3 +565,60 @@ fn ten_thousand_readings_that_change_nothing_allocate_no_events_and_no_state() {
     assert_eq!(floor.events.capacity(), 0);
     assert!(floor.engine.take_changed().is_empty());
 }
+
+fn entered(floor: &mut Floor, mut kind: EventKind) -> EventKind {
+    floor.engine.entered(&Name::new("m").unwrap(), floor.now.wall, &mut kind);
+    floor.commit();
+    kind
+}
+
+#[test]
+fn reported_pieces_are_counted_like_the_machines_own_and_a_restart_knows_them() {
+    let mut floor = counted(COUNTER_16, &[5, 15]);
+    let report = protocol::event::PieceEntry {
+        id: 1,
+        good: 0,
+        scrap: 3,
+        rework: 1,
+        reason: None,
+        counted_as_good: true,
+        takes_back: false,
+        work_order: None,
+        operator: None,
+    };
+    entered(&mut floor, EventKind::PieceEntry(report.clone()));
+    floor.restart(2);
+    let live = &floor.engine.live()[0];
+    assert_eq!((live.good, live.scrap, live.rework), (6, 3, 1));
+    entered(&mut floor, EventKind::PieceEntry(protocol::event::PieceEntry { takes_back: true, ..report }));
+    let live = &floor.engine.live()[0];
+    assert_eq!((live.good, live.scrap, live.rework), (10, 0, 0));
+}
+
+#[test]
+fn a_stop_that_is_split_off_has_a_number_of_its_own_and_the_next_one_another() {
+    let mut floor = Floor::new(
+        "microstop_below_ms = 0\n[machine.signal.s]\nrole = \"state\"\nmap = { r = \"running\", s = \"stopped\" }\n",
+    );
+    let say = |floor: &mut Floor, state: &str| {
+        floor.wait_ms(1_000);
+        floor.read("s", Value::Text(state.to_owned()));
+    };
+    for state in ["r", "s", "r"] {
+        say(&mut floor, state);
+    }
+    let split = DowntimeEntry::Split {
+        stop: protocol::id::StopId(1),
+        from: floor.now.wall.plus_us(-500_000),
+        new_stop: protocol::id::StopId(0),
+        operator: None,
+    };
+    let kind = entered(&mut floor, EventKind::Downtime(split));
+    let EventKind::Downtime(DowntimeEntry::Split { new_stop, .. }) = kind else { panic!("{kind:?}") };
+    assert_eq!(new_stop.0, 2);
+    floor.restart(2);
+    say(&mut floor, "s");
+    let numbers: Vec<_> =
+        floor.engine.live()[0].recent_stops.iter().map(|it| (it.stop.0, it.ended_at.is_some())).collect();
+    assert_eq!(numbers, [(1, true), (2, true), (3, false)]);
+}

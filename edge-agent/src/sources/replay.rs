@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::SourceContext;
-use crate::capture::Stopping;
+use crate::capture::{Stopping, Stored};
 use crate::reading::{Item, Nature, Reading, Value};
 use crate::signals::configuration::MachineSection;
 use crate::signals::{Live, LiveView};
@@ -197,7 +197,7 @@ struct Run<'r> {
     key: String,
     position: Position,
     summary: Summary,
-    waiting: VecDeque<oneshot::Receiver<()>>,
+    waiting: VecDeque<oneshot::Receiver<Stored>>,
     /// When the first row was due, and its time in the recording.
     began: Option<(Instant, UtcMicros)>,
 }
@@ -280,7 +280,7 @@ impl Run<'_> {
 
     async fn wait_for_oldest(&mut self) -> Result<(), Stopping> {
         match self.waiting.pop_front() {
-            Some(stored) => stored.await.map_err(|_| Stopping),
+            Some(stored) => stored.await.map(drop).map_err(|_| Stopping),
             None => Ok(()),
         }
     }

@@ -47,7 +47,7 @@ pub struct Served {
 pub async fn serve(listen: SocketAddr, served: Served, status: Subject, stopping: CancellationToken) {
     let listener = tokio::select! {
         () = stopping.cancelled() => return,
-        listener = bind(listen, &status) => listener,
+        listener = bind(listen, &status, "the status", "[status] listen") => listener,
     };
     if let Ok(address) = listener.local_addr() {
         status.set(Health::Good, format!("http://{address}/status"));
@@ -58,13 +58,13 @@ pub async fn serve(listen: SocketAddr, served: Served, status: Subject, stopping
     }
 }
 
-async fn bind(listen: SocketAddr, status: &Subject) -> TcpListener {
+/// Binds a page's port, however long another program has it.
+pub(crate) async fn bind(listen: SocketAddr, status: &Subject, page: &str, setting: &str) -> TcpListener {
     loop {
         match TcpListener::bind(listen).await {
             Ok(listener) => return listener,
             Err(error) => {
-                let reason =
-                    format!("cannot serve the status on {listen}: {error}; set [status] listen to a free port");
+                let reason = format!("cannot serve {page} on {listen}: {error}; set {setting} to a free port");
                 status.set(Health::Degraded, reason);
                 tokio::time::sleep(RETRY).await;
             }

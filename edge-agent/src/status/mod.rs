@@ -15,7 +15,7 @@ mod metrics;
 pub mod report;
 
 /// Names on the board that are the agent's own parts, and so no source's.
-pub const RESERVED_NAMES: [&str; 6] = ["buffer", "capture", "central", "clock", "configuration", "status"];
+pub const RESERVED_NAMES: [&str; 7] = ["buffer", "capture", "central", "clock", "configuration", "station", "status"];
 
 /// All conditions and counters of this process.
 #[derive(Debug, Clone)]
@@ -73,6 +73,13 @@ impl StatusBoard {
     pub fn total(&self, counter: &str) -> u64 {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.values().filter_map(|entry| entry.counters.get(counter)).sum()
+    }
+
+    /// How one subject is doing; none when there is no such subject.
+    #[must_use]
+    pub fn condition(&self, subject: &str) -> Option<Condition> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(subject).map(|entry| entry.condition.clone())
     }
 
     #[must_use]

@@ -117,7 +117,7 @@ pub struct MachineReport {
 
 impl From<Live> for MachineReport {
     fn from(live: Live) -> MachineReport {
-        let Live { machine, state, state_since, good, scrap, rework, stops, last_reading_at } = live;
+        let Live { machine, state, state_since, good, scrap, rework, stops, last_reading_at, .. } = live;
         MachineReport { name: machine, state, state_since, good, scrap, rework, stops, last_reading_at }
     }
 }

@@ -118,6 +118,7 @@ export interface Entry {
   at: Moment;
   kind: EntryKind;
   machine: string | null;
+  /** The name of who entered it. */
   operator: string | null;
   /** One line that says what was entered. */
   text: string;

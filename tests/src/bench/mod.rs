@@ -13,6 +13,7 @@ mod capture;
 mod connected;
 mod devices;
 mod latency;
+mod live;
 mod polling;
 mod throughput;
 
@@ -20,9 +21,9 @@ mod throughput;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "bench", version)]
 pub struct BenchSettings {
-    /// Which figures: throughput, capture, polling, latency, connected; all of them when none is named
+    /// Which figures: throughput, capture, polling, latency, live, connected; all of them when none is named
     pub figures: Vec<String>,
-    /// How long polling is watched
+    /// How long polling and open dashboards are watched
     #[arg(long, env = "BENCH_SECONDS", default_value_t = 60)]
     pub seconds: u64,
     /// Events per agent that throughput drains
@@ -87,7 +88,7 @@ impl fmt::Display for Figure {
 pub async fn run(settings: BenchSettings) -> ExitCode {
     let wanted = |name: &str| settings.figures.is_empty() || settings.figures.iter().any(|it| it == name);
     let mut missed = 0_u32;
-    for name in ["throughput", "capture", "polling", "latency", "connected"] {
+    for name in ["throughput", "capture", "polling", "latency", "live", "connected"] {
         if !wanted(name) {
             continue;
         }
@@ -96,6 +97,7 @@ pub async fn run(settings: BenchSettings) -> ExitCode {
             "capture" => capture::measure().await,
             "polling" => polling::measure(&settings).await,
             "latency" => latency::measure().await,
+            "live" => live::measure(&settings).await,
             _ => connected::measure(&settings).await,
         };
         match figures {

@@ -15,6 +15,7 @@ use crate::harness::central::get;
 
 mod configuration;
 mod part;
+mod people;
 mod table;
 
 use part::{Part, Parts};
@@ -134,6 +135,7 @@ async fn start_and_show(settings: &DemoSettings, data: &Path, parts: &mut Parts)
 
     let agent = configuration::agent(settings, data)?;
     enrol_once(&variables, &agent, data).await?;
+    let token = people::let_in_once(&variables, data).await?;
     let config = agent.display().to_string();
     parts.start(
         Part::new("edge-agent", binaries::built("edge-agent")?, data).arguments(&["run", "--config", &config]),
@@ -148,7 +150,7 @@ async fn start_and_show(settings: &DemoSettings, data: &Path, parts: &mut Parts)
     };
     ready(parts, "the agent to listen to the broker", listens).await?;
     parts.start(configuration::plant(settings, data)?)?;
-    table::show(settings, parts).await
+    table::show(settings, &token, parts).await
 }
 
 async fn is_ready(url: &str) -> bool {

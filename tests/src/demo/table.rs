@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::part::Parts;
 use super::{DemoSettings, loopback, say};
-use crate::harness::central::get;
+use crate::harness::central::get_with;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Of refreshes, where lines cannot be redrawn.
@@ -39,7 +39,7 @@ struct Pieces {
 }
 
 /// Shows the table until something ends.
-pub(super) async fn show(settings: &DemoSettings, parts: &mut Parts) -> anyhow::Result<()> {
+pub(super) async fn show(settings: &DemoSettings, token: &str, parts: &mut Parts) -> anyhow::Result<()> {
     let url = format!("http://{}/api/v1/machines", loopback(settings.web_port));
     let redraws = std::io::stdout().is_terminal();
     let mut tick = tokio::time::interval(EVERY);
@@ -48,8 +48,8 @@ pub(super) async fn show(settings: &DemoSettings, parts: &mut Parts) -> anyhow::
     for round in 0_u32.. {
         tick.tick().await;
         parts.all_run()?;
-        let page = url.clone();
-        let answer = tokio::task::spawn_blocking(move || get(&page)).await?;
+        let (page, token) = (url.clone(), token.to_owned());
+        let answer = tokio::task::spawn_blocking(move || get_with(&page, Some(&token))).await?;
         let machines = answer.and_then(|text| {
             serde_json::from_str::<Answer>(&text).with_context(|| format!("unexpected answer: {text}"))
         });

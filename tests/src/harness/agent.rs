@@ -22,6 +22,8 @@ pub struct Agent {
     folder: TempDir,
     data_dir: PathBuf,
     status: SocketAddr,
+    /// Where its station page is served.
+    pub station: SocketAddr,
     program: Option<Program>,
 }
 
@@ -30,7 +32,7 @@ const QUICK_UPLINK: &str =
     "[uplink]\nheartbeat_ms = 500\nretry_max_ms = 500\nresponse_timeout_ms = 3000\nconnect_timeout_ms = 2000\n";
 
 impl Agent {
-    /// An agent that is configured and not enrolled. `sections` is everything but `[agent]`, `[uplink]` and `[status]`.
+    /// An agent that is configured and not enrolled. `sections` is everything but `[agent]`, `[uplink]`, `[status]` and `[station]`.
     pub fn new(name: &str, sections: &str) -> anyhow::Result<Agent> {
         let folder = tempfile::Builder::new().prefix("black-box-agent-").tempdir()?;
         let agent = Agent {
@@ -38,6 +40,7 @@ impl Agent {
             binary: binaries::built("edge-agent")?,
             data_dir: folder.path().join("data"),
             status: SocketAddr::from(([127, 0, 0, 1], free_port()?)),
+            station: SocketAddr::from(([127, 0, 0, 1], free_port()?)),
             folder,
             program: None,
         };
@@ -51,6 +54,7 @@ impl Agent {
         let configuration =
             self.configuration()?.replace(&self.data_dir.display().to_string(), &clone.data_dir.display().to_string());
         let configuration = configuration.replace(&self.status.to_string(), &clone.status.to_string());
+        let configuration = configuration.replace(&self.station.to_string(), &clone.station.to_string());
         std::fs::write(clone.config_file(), configuration)?;
         copy_folder(&self.data_dir, &clone.data_dir)?;
         Ok(clone)
@@ -73,9 +77,10 @@ impl Agent {
     pub fn configure(&self, sections: &str) -> anyhow::Result<()> {
         let uplink = if sections.contains("[uplink]") { "" } else { QUICK_UPLINK };
         let text = format!(
-            "[agent]\ndata_dir = \"{}\"\n\n[status]\nlisten = \"{}\"\n\n{uplink}\n{sections}",
+            "[agent]\ndata_dir = \"{}\"\n\n[status]\nlisten = \"{}\"\n\n[station]\nlisten = \"{}\"\n\n{uplink}\n{sections}",
             self.data_dir.display(),
             self.status,
+            self.station,
         );
         std::fs::write(self.config_file(), text).context("cannot write the agent's configuration")
     }

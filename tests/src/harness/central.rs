@@ -22,6 +22,8 @@ pub struct Central {
     pub agents: SocketAddr,
     pub web: SocketAddr,
     program: Option<Program>,
+    /// What the API is asked with.
+    pub(super) token: Option<String>,
 }
 
 /// Where a central keeps things and listens.
@@ -47,7 +49,7 @@ impl Central {
         ];
         let binary = binaries::built("central")?;
         let (agents, web, log) = (settings.agents, settings.web, settings.log);
-        Ok(Central { binary, variables, log, agents, web, program: None })
+        Ok(Central { binary, variables, log, agents, web, program: None, token: None })
     }
 
     /// Sets a further environment variable for every start from here on.
@@ -114,10 +116,27 @@ impl Central {
         self.program.as_ref().map(Program::id)
     }
 
+    /// The token that its API is asked with: may everything.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Makes a token for everything through the command line, and asks with it from here on.
+    pub async fn make_token(&mut self) -> anyhow::Result<()> {
+        let scopes = ["read", "stops:write", "master_data:write", "work:write", "agents:write", "users:write"];
+        let name = format!("test-{}", self.web.port());
+        let mut arguments = vec!["token", "add", &name, "--json"];
+        arguments.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
+        let made = self.run(&arguments).await?.json()?;
+        self.token = Some(made["secret"].as_str().context("a token has a secret")?.to_owned());
+        Ok(())
+    }
+
     /// The text of a page of its web port.
     pub async fn get(&self, path: &str) -> anyhow::Result<String> {
-        let url = format!("http://{}{path}", self.web);
-        tokio::task::spawn_blocking(move || get(&url)).await?
+        let (url, token) = (format!("http://{}{path}", self.web), self.token.clone());
+        tokio::task::spawn_blocking(move || get_with(&url, token.as_deref())).await?
     }
 
     /// The JSON of a page of its web port.
@@ -129,12 +148,21 @@ impl Central {
 
 /// A page, within a few seconds.
 pub fn get(url: &str) -> anyhow::Result<String> {
+    get_with(url, None)
+}
+
+/// A page, asked for with a token.
+pub fn get_with(url: &str, token: Option<&str>) -> anyhow::Result<String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(10)))
         .http_status_as_error(false)
         .build()
         .into();
-    let mut response = agent.get(url).call().with_context(|| format!("cannot get {url}"))?;
+    let mut request = agent.get(url);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let mut response = request.call().with_context(|| format!("cannot get {url}"))?;
     let text = response.body_mut().read_to_string()?;
     anyhow::ensure!(response.status().is_success(), "{url} answered {}: {text}", response.status());
     Ok(text)

@@ -51,6 +51,7 @@ impl Site {
             log: folder.path().join("central.log"),
         })?;
         central.resume().await?;
+        central.make_token().await?;
         let truth = Truth::of(cluster.pool()?);
         Ok(Site { central, cluster, wire, truth, folder })
     }
@@ -58,14 +59,16 @@ impl Site {
     /// A second central process on the same database, with the same key and ports of its own.
     pub fn second_central(&self) -> anyhow::Result<Central> {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Central::new(CentralSettings {
+        let mut second = Central::new(CentralSettings {
             data_dir: self.folder.path().join("data"),
             database_url: self.cluster.url(),
             agents: loopback(free_port()?),
             web: loopback(free_port()?),
             public_address: self.wire.address.to_string(),
             log: self.folder.path().join("central-2.log"),
-        })
+        })?;
+        second.token.clone_from(&self.central.token);
+        Ok(second)
     }
 
     /// A code that enrols an agent of this name.

@@ -13,6 +13,10 @@ use super::jobs::{Current, Running};
 use super::{BoardJob, BoardMachine, OpenStop};
 use crate::fact::{PlantCalendar, date_of};
 
+/// Everything is read again in so many looks, but of at least so many machines at once.
+const READ_IN_LOOKS: usize = 25;
+const READ_A_LOOK_MIN: usize = 10;
+
 /// What hardly changes of a machine: master data.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct Place {
@@ -80,6 +84,8 @@ pub struct Seen {
     pub unexplained_stops: i64,
     pub open_stop: Option<OpenStop>,
     pub operators: Vec<String>,
+    /// When everything of it was read last; none when never.
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 impl Seen {
@@ -94,6 +100,7 @@ impl Seen {
             unexplained_stops: 0,
             open_stop: None,
             operators: Vec::new(),
+            read_at: None,
         }
     }
 
@@ -124,8 +131,9 @@ impl Seen {
         });
     }
 
-    pub fn base_read(&mut self, base: JobBase) {
-        if let Some(job) = &mut self.job {
+    /// Unless another order runs by now.
+    pub fn base_read(&mut self, first_start: DateTime<Utc>, base: JobBase) {
+        if let Some(job) = self.job.as_mut().filter(|job| job.current.first_start == first_start) {
             job.base = Some(base);
         }
         self.follow();
@@ -185,24 +193,29 @@ impl Picture {
         self.machines.values().map(Seen::row).collect()
     }
 
-    /// Takes over the machines that there are. Answers those of which everything is to be read: they are new, or another
-    /// agent's.
-    pub fn places(&mut self, places: Vec<Place>, days: &mut Days) -> Vec<i32> {
+    /// Takes over the machines that there are. Of those that are new or another agent's everything is to be read.
+    pub fn places(&mut self, places: Vec<Place>, days: &mut Days) {
         let mut before = std::mem::take(&mut self.machines);
-        let mut unread = Vec::new();
         for place in places {
             let day = days.today(&place.time_zone);
-            let before = before.remove(&place.id);
-            if before.as_ref().is_none_or(|seen| seen.place.agent_id != place.agent_id) {
-                unread.push(place.id);
-            }
-            let seen = match before {
-                Some(seen) => Seen { place, ..seen },
+            let seen = match before.remove(&place.id) {
+                Some(seen) if seen.place.agent_id == place.agent_id => Seen { place, ..seen },
+                Some(seen) => Seen { place, read_at: None, ..seen },
                 None => Seen::new(place, day),
             };
             self.machines.insert(seen.place.id, seen);
         }
-        unread
+    }
+
+    /// Machines of which everything is to be read: all that never were, and some of those that were not since `since`.
+    #[must_use]
+    pub fn unread(&self, since: DateTime<Utc>) -> Vec<i32> {
+        let share = (self.machines.len() / READ_IN_LOOKS).max(READ_A_LOOK_MIN);
+        let never = self.machines.values().filter(|seen| seen.read_at.is_none()).count();
+        let mut unread: Vec<_> =
+            self.machines.values().filter(|it| it.read_at.is_none_or(|read| read < since)).collect();
+        unread.sort_unstable_by_key(|seen| (seen.read_at, seen.place.id));
+        unread.iter().take(never.max(share)).map(|seen| seen.place.id).collect()
     }
 
     /// Machines on which another day has begun; they count from zero until they are read.

@@ -14,6 +14,9 @@ use super::picture::{Counts, Live, Place};
 /// Entries of a machine's job log that are looked at: more than a person makes in weeks.
 const JOB_ENTRIES_MAX: i64 = 200;
 
+/// An agent that moved on by more events than this is read anew rather than followed.
+pub const EVENTS_FOLLOWED_MAX: i64 = 10_000;
+
 /// How far an agent's log is committed, and when the agent was last heard of.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Head {
@@ -85,23 +88,27 @@ pub struct Touched {
     pub shifts: Vec<i32>,
 }
 
+/// At most [`EVENTS_FOLLOWED_MAX`] events each are looked through.
 pub async fn touched(connection: &mut PgConnection, since: &[Head]) -> sqlx::Result<Touched> {
     let rows: Vec<(String, i32)> = sqlx::query_as(
-        "WITH since AS MATERIALIZED (SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[]) t(agent_id, epoch, mark))
-         SELECT DISTINCT 'stop', e.machine_id FROM since s CROSS JOIN LATERAL (
-             SELECT machine_id FROM downtime_entries
-             WHERE agent_id = s.agent_id AND epoch = s.epoch AND seq > s.mark) e
+        // With a limit the planner walks the index from the mark on, whatever it believes of `>`.
+        "SELECT DISTINCT 'stop', e.machine_id FROM unnest($1::int[], $2::int[], $3::bigint[]) s(agent_id, epoch, mark),
+         LATERAL (SELECT machine_id FROM downtime_entries d
+                  WHERE d.agent_id = s.agent_id AND d.epoch = s.epoch AND d.seq > s.mark ORDER BY d.seq LIMIT $4) e
          UNION ALL
-         SELECT DISTINCT 'job', e.machine_id FROM since s CROSS JOIN LATERAL (
-             SELECT machine_id FROM job_log
-             WHERE agent_id = s.agent_id AND epoch = s.epoch AND seq > s.mark AND machine_id IS NOT NULL) e
+         SELECT DISTINCT 'job', e.machine_id FROM unnest($1::int[], $2::int[], $3::bigint[]) s(agent_id, epoch, mark),
+         LATERAL (SELECT machine_id FROM job_log j
+                  WHERE j.agent_id = s.agent_id AND j.epoch = s.epoch AND j.seq > s.mark ORDER BY j.seq LIMIT $4) e
+         WHERE e.machine_id IS NOT NULL
          UNION ALL
-         SELECT DISTINCT 'shift', s.agent_id FROM since s WHERE EXISTS (
-             SELECT FROM shift_log WHERE agent_id = s.agent_id AND epoch = s.epoch AND seq > s.mark)",
+         SELECT 'shift', s.agent_id FROM unnest($1::int[], $2::int[], $3::bigint[]) s(agent_id, epoch, mark),
+         LATERAL (SELECT FROM shift_log l
+                  WHERE l.agent_id = s.agent_id AND l.epoch = s.epoch AND l.seq > s.mark ORDER BY l.seq LIMIT 1) e",
     )
     .bind(since.iter().map(|head| head.agent_id).collect::<Vec<_>>())
     .bind(since.iter().map(|head| head.epoch).collect::<Vec<_>>())
     .bind(since.iter().map(|head| head.mark).collect::<Vec<_>>())
+    .bind(EVENTS_FOLLOWED_MAX)
     .fetch_all(connection)
     .await?;
     let mut touched = Touched::default();
@@ -113,6 +120,20 @@ pub async fn touched(connection: &mut PgConnection, since: &[Head]) -> sqlx::Res
         }
     }
     Ok(touched)
+}
+
+/// How much was said at central of each machine's stops, and when last.
+pub async fn said_at_central(
+    connection: &mut PgConnection,
+    since: DateTime<Utc>,
+) -> sqlx::Result<HashMap<i32, (i64, DateTime<Utc>)>> {
+    let rows: Vec<(i32, i64, DateTime<Utc>)> = sqlx::query_as(
+        "SELECT machine_id, count(*), max(at) FROM downtime_entries WHERE seq IS NULL AND at >= $1 GROUP BY machine_id",
+    )
+    .bind(since)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|(machine, count, last)| (machine, (count, last))).collect())
 }
 
 /// Whose pieces are asked for.
@@ -179,7 +200,7 @@ pub async fn open_stops(connection: &mut PgConnection, machines: &[i32]) -> sqlx
          FROM open_stops o LEFT JOIN LATERAL (
              SELECT e.reason FROM downtime_entries e
              WHERE e.machine_id = o.machine_id AND e.agent_id = o.agent_id AND e.stop = o.stop AND e.change = 'reason'
-             ORDER BY e.epoch DESC, e.seq DESC LIMIT 1) r ON true
+             ORDER BY e.at DESC, (e.seq IS NULL) DESC, e.epoch DESC, e.seq DESC LIMIT 1) r ON true
          WHERE o.machine_id = ANY ($1) ORDER BY o.machine_id, o.began_at DESC, o.stop DESC",
     )
     .bind(machines)
@@ -243,43 +264,57 @@ pub async fn orders(
     Ok(rows.into_iter().map(|order| ((order.plant_id, order.code.clone()), order)).collect())
 }
 
-/// Good pieces of a machine from the beginning of a plant's day up to `until`.
-pub async fn good_before(
-    connection: &mut PgConnection,
-    machine: i32,
-    (day, begins): (NaiveDate, DateTime<Utc>),
-    until: DateTime<Utc>,
-) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "SELECT coalesce(sum(delta), 0)::bigint FROM production_logs
-         WHERE machine_id = $1 AND plant_day = $2 AND at >= $3 AND at < $4 AND quality = 'good'",
-    )
-    .bind(machine)
-    .bind(day)
-    .bind(begins)
-    .bind(until)
-    .fetch_one(connection)
-    .await
+/// What is asked about a machine's running order. Many facts are read for it: for many machines at once, apart from looks.
+#[derive(Debug, Clone)]
+pub struct BaseWanted {
+    pub machine_id: i32,
+    pub first_start: DateTime<Utc>,
+    /// How it stood, and since when, when this was asked.
+    pub was_running: bool,
+    pub until: DateTime<Utc>,
 }
 
-/// How many microseconds a machine ran in `[from, to)`. What it did at `from` is looked for a day back.
-pub async fn running_us(
+/// Good pieces of each machine from the beginning of a plant's day up to its order's first start on it.
+pub async fn good_before(
     connection: &mut PgConnection,
-    machine: i32,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "SELECT coalesce(sum(extract(epoch FROM least(ends, $3) - greatest(at, $2)) * 1000000), 0)::bigint
-         FROM (SELECT at, state, lead(at, 1, $3) OVER (ORDER BY at, epoch, seq) AS ends FROM machine_states
-               WHERE machine_id = $1 AND at >= $2 - interval '1 day' AND at < $3) s
-         WHERE state = 'running' AND ends > $2",
+    wanted: &[BaseWanted],
+    (day, begins): (NaiveDate, DateTime<Utc>),
+) -> sqlx::Result<HashMap<i32, i64>> {
+    let rows: Vec<(i32, i64)> = sqlx::query_as(
+        "SELECT w.machine_id, sum(p.delta)::bigint FROM unnest($1::int[], $2::timestamptz[]) w(machine_id, first_start)
+         JOIN production_logs p ON p.machine_id = w.machine_id AND p.at < w.first_start
+         WHERE p.plant_day = $3 AND p.at >= $4 AND p.at < $5 AND p.quality = 'good' GROUP BY w.machine_id",
     )
-    .bind(machine)
-    .bind(from)
-    .bind(to)
-    .fetch_one(connection)
-    .await
+    .bind(wanted.iter().map(|it| it.machine_id).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.first_start).collect::<Vec<_>>())
+    .bind(day)
+    .bind(begins)
+    .bind(wanted.iter().map(|it| it.first_start).max())
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// How many microseconds each machine ran from its order's first start on. What it did then is looked for a day back.
+pub async fn running_us(connection: &mut PgConnection, wanted: &[BaseWanted]) -> sqlx::Result<HashMap<i32, i64>> {
+    let rows: Vec<(i32, i64)> = sqlx::query_as(
+        "SELECT machine_id, sum(extract(epoch FROM least(ends, until) - greatest(at, first_start)) * 1000000)::bigint
+         FROM (SELECT w.machine_id, w.first_start, w.until, s.at, s.state,
+                      lead(s.at, 1, w.until) OVER (PARTITION BY w.machine_id ORDER BY s.at, s.epoch, s.seq) AS ends
+               FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) w(machine_id, first_start, until)
+               JOIN machine_states s ON s.machine_id = w.machine_id AND s.at < w.until
+                    AND s.at >= w.first_start - interval '1 day'
+               WHERE s.at >= $4 - interval '1 day' AND s.at < $5) s
+         WHERE state = 'running' AND ends > first_start GROUP BY machine_id",
+    )
+    .bind(wanted.iter().map(|it| it.machine_id).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.first_start).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.until).collect::<Vec<_>>())
+    .bind(wanted.iter().map(|it| it.first_start).min())
+    .bind(wanted.iter().map(|it| it.until).max())
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Somebody who is logged on: at a machine, or at the station of an agent.

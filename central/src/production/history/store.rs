@@ -1,10 +1,15 @@
 //! SQL about what was made when.
 
-use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use protocol::time::UtcMicros;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::fact::{PlantCalendar, date_of};
 use crate::machines::overview::Pieces;
+use crate::machines::subject::Subject;
 use crate::web::span::Span;
 
 /// Pieces between neighbouring `edges` (ascending, at least two): one scan of the rows of the whole stretch.
@@ -33,6 +38,30 @@ pub async fn pieces(pool: &PgPool, machine: i32, edges: &[DateTime<Utc>], entrie
         }
     }
     Ok(pieces)
+}
+
+/// Pieces of the plant's days between neighbouring `edges`, from the summary: exact, and kept for ever.
+pub async fn days(pool: &PgPool, subject: &Subject, edges: &[DateTime<Utc>]) -> sqlx::Result<Vec<Pieces>> {
+    let mut calendar = PlantCalendar::new(&subject.time_zone);
+    let begins = edges.split_last().map_or(&[][..], |(_, begins)| begins);
+    let days: Vec<NaiveDate> = begins
+        .iter()
+        .map(|at| calendar.day_of(UtcMicros(at.timestamp_micros())).map_or(NaiveDate::MIN, |day| date_of(day.number)))
+        .collect();
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(Vec::new()) };
+    let rows: Vec<(NaiveDate, i64, i64, i64)> = sqlx::query_as(
+        "SELECT plant_day, good, scrap, rework FROM daily_production_summary
+         WHERE plant_id = $1 AND machine_id = $2 AND plant_day >= $3 AND plant_day <= $4",
+    )
+    .bind(subject.plant_id)
+    .bind(subject.id)
+    .bind(first)
+    .bind(last)
+    .fetch_all(pool)
+    .await?;
+    let sums: HashMap<NaiveDate, Pieces> =
+        rows.into_iter().map(|(day, good, scrap, rework)| (day, Pieces { good, scrap, rework })).collect();
+    Ok(days.iter().map(|day| sums.get(day).copied().unwrap_or_default()).collect())
 }
 
 /// A row of `piece_entries`.

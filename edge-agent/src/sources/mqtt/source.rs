@@ -25,7 +25,7 @@ use super::subscriptions::Subscriptions;
 use super::topic::matches;
 use super::wire::packets::{Connect, Incoming, Outgoing, Publish, Will};
 use super::wire::{Connection, WireError};
-use crate::capture::{Receipt, Stopping};
+use crate::capture::{Receipt, Stopping, Stored};
 use crate::reading::{Item, Nature, Occurrence, OriginName, Reading};
 use crate::sources::SourceContext;
 
@@ -47,7 +47,7 @@ pub(super) struct Source {
     /// The broker has confirmed all subscriptions to this process, in the session that is still its own.
     subscribed: bool,
     /// Submissions that are not yet durable, in order.
-    outstanding: VecDeque<(u64, oneshot::Receiver<()>)>,
+    outstanding: VecDeque<(u64, oneshot::Receiver<Stored>)>,
     /// This process has asked the Sparkplug nodes for their births.
     births_asked: bool,
     heard_at: Option<UtcMicros>,
@@ -354,7 +354,7 @@ impl Source {
         Ok(())
     }
 
-    async fn queue(&self, items: Vec<Item>, receipt: Option<Receipt>) -> Result<oneshot::Receiver<()>, End> {
+    async fn queue(&self, items: Vec<Item>, receipt: Option<Receipt>) -> Result<oneshot::Receiver<Stored>, End> {
         tokio::select! {
             () = self.context.stopping.cancelled() => Err(End::Stopping),
             queued = self.context.capture.queue(items, receipt) => Ok(queued?),
@@ -479,11 +479,11 @@ impl Source {
 }
 
 /// Serial of the next submission that has become durable. Cancelled, nothing is lost.
-async fn next_stored(outstanding: &mut VecDeque<(u64, oneshot::Receiver<()>)>) -> Result<u64, Stopping> {
+async fn next_stored(outstanding: &mut VecDeque<(u64, oneshot::Receiver<Stored>)>) -> Result<u64, Stopping> {
     let Some((serial, stored)) = outstanding.front_mut() else { return std::future::pending().await };
     let (serial, result) = (*serial, stored.await);
     outstanding.pop_front();
-    result.map(|()| serial).map_err(|_| Stopping)
+    result.map(|_| serial).map_err(|_| Stopping)
 }
 
 #[expect(clippy::expect_used, reason = "a constant name")]

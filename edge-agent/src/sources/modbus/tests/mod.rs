@@ -78,7 +78,8 @@ impl Running {
         self.live.update(|live| {
             live.retain(|known| known.machine != machine);
             let (good, scrap, rework, stops, last_reading_at) = (0, 0, 0, 0, None);
-            live.push(Live { machine, state, state_since, good, scrap, rework, stops, last_reading_at });
+            let recent_stops = Arc::default();
+            live.push(Live { machine, state, state_since, good, scrap, rework, stops, last_reading_at, recent_stops });
         });
     }
 
@@ -87,7 +88,7 @@ impl Running {
         let submission = timeout(PATIENCE, self.submissions.recv()).await;
         let submission = submission.unwrap_or_else(|_| panic!("nothing came: {:#?}", self.board.snapshot()));
         let submission = submission.expect("a source");
-        let _ = submission.stored.send(());
+        let _ = submission.stored.send(None);
         let readings = submission.items.into_iter().map(|item| match item {
             Item::Reading(reading) => reading,
             Item::Occurrence(occurrence) => panic!("no occurrence is expected: {occurrence:?}"),

@@ -88,7 +88,7 @@ async fn a_connection_that_breaks_while_messages_are_on_their_way_counts_them_on
         broker.start_again().await;
         agent.store_while_waiting("five duplicates", |agent| agent.counter("duplicates") == 5).await;
         for submission in on_their_way {
-            let _ = agent.commit(submission).send(());
+            let _ = agent.commit(submission).send(None);
         }
         let mut machine = Client::connect(&broker, "machine").await;
         machine.publish("line/count", r#"{"count":2}"#, false).await;
@@ -238,7 +238,7 @@ async fn an_agent_that_stops_acknowledges_what_it_stored() {
     let submission = agent.submission().await;
     let answer = agent.commit(submission);
     let stopping = tokio::spawn(agent.stop_and_keep());
-    answer.send(()).unwrap();
+    answer.send(None).unwrap();
     let agent = stopping.await.unwrap();
     let mut agent = agent.kill_and_start().await;
     agent.connected().await;
@@ -298,15 +298,15 @@ async fn identical_deltas_count_exactly_once_through_kills_and_cuts() {
                 2 => {
                     wire.cut();
                     cuts += 1;
-                    let _ = agent.commit(submission).send(());
+                    let _ = agent.commit(submission).send(None);
                 }
                 3 => {
-                    let _ = agent.commit(submission).send(());
+                    let _ = agent.commit(submission).send(None);
                     wire.cut();
                     cuts += 1;
                 }
                 _ => {
-                    let _ = agent.commit(submission).send(());
+                    let _ = agent.commit(submission).send(None);
                 }
             }
         }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::broker::{Broker, PATIENCE};
-use crate::capture::{CaptureSender, Receipt, Submission};
+use crate::capture::{CaptureSender, Receipt, Stored, Submission};
 use crate::reading::{Item, Reading};
 use crate::sources::SourceContext;
 use crate::sources::mqtt::configuration::MqttSection;
@@ -109,7 +109,7 @@ impl Agent {
         self.until_idle().await;
         self.store_while_waiting("settled", |_| true).await;
         while let Ok(submission) = self.submissions.try_recv() {
-            let _ = self.commit(submission).send(());
+            let _ = self.commit(submission).send(None);
         }
     }
 
@@ -131,7 +131,7 @@ impl Agent {
     }
 
     /// What is committed survives a kill, answered or not.
-    pub(super) fn commit(&mut self, submission: Submission) -> tokio::sync::oneshot::Sender<()> {
+    pub(super) fn commit(&mut self, submission: Submission) -> tokio::sync::oneshot::Sender<Stored> {
         self.log.items.extend(submission.items);
         if let Some(receipt) = submission.receipt {
             self.log.receipts.insert(receipt.key, receipt);
@@ -141,7 +141,7 @@ impl Agent {
 
     pub(super) async fn store_one(&mut self) {
         let submission = self.submission().await;
-        let _ = self.commit(submission).send(());
+        let _ = self.commit(submission).send(None);
     }
 
     /// Stores everything until there are so many readings.
@@ -158,7 +158,7 @@ impl Agent {
             assert!(tokio::time::Instant::now() < deadline, "{what}: {:?}", self.board.snapshot());
             if let Ok(Some(submission)) = tokio::time::timeout(Duration::from_millis(20), self.submissions.recv()).await
             {
-                let _ = self.commit(submission).send(());
+                let _ = self.commit(submission).send(None);
             }
         }
     }

@@ -1,0 +1,174 @@
+//! The whole of what the page shows. Pure.
+
+use std::collections::HashMap;
+
+use protocol::batch::{Condition, Health};
+use protocol::id::{Name, Seq};
+use protocol::master_data::{MasterData, Product};
+use protocol::time::UtcMicros;
+
+use super::api::{
+    Central, Entry, Job, LoggedOn, Machine, Moment, Of, PiecesSince, Reason, Reasons, Stop, View, WorkOrder,
+};
+use super::desk::{self, Desk, Floor, MachineNow, is_shown};
+use crate::status::report::{CentralReport, UplinkState};
+
+const ENTRIES_SHOWN: usize = 50;
+const ENTRIES_SHOWN_FOR_US: i64 = 24 * 3_600_000_000;
+/// The page lists them; a plant with more open orders gives each its machine.
+const WORK_ORDERS_SHOWN: usize = 200;
+
+/// How the agent stands with central.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    pub(super) report: CentralReport,
+    pub(super) condition: Option<Condition>,
+    pub(super) acknowledged: Seq,
+    pub(super) waiting_events: u64,
+}
+
+pub(super) fn compose(desk: &Desk, floor: &Floor<'_>, plant: &Name, standing: &Standing) -> View {
+    let master_data = floor.master_data;
+    let products = master_data.products.iter().map(|it| (it.code.as_str(), it)).collect();
+    View {
+        at: Moment(floor.now.at),
+        station: floor.station.clone(),
+        plant: plant.clone(),
+        time_zone: if master_data.time_zone.is_empty() { "UTC".to_owned() } else { master_data.time_zone.clone() },
+        central: central(standing, floor.now.at),
+        operators: desk.operators.iter().map(logged_on).collect(),
+        machines: floor.machines.iter().map(|it| machine(it, desk, floor, &products)).collect(),
+        work_orders: work_orders(master_data, floor, &products),
+        reasons: Reasons {
+            downtime: reasons(master_data, desk::is_of_stops),
+            pieces: reasons(master_data, desk::is_of_pieces),
+        },
+        entries: entries(desk, floor, standing.acknowledged),
+        ready_for_operators: !master_data.operators.is_empty(),
+        undo_s: floor.rules.undo_s,
+    }
+}
+
+fn central(standing: &Standing, now: UtcMicros) -> Central {
+    let reachable = standing.report.state == UplinkState::Connected;
+    let condition = standing.condition.as_ref();
+    let told = condition.filter(|it| !matches!(it.health, Health::Good)).map(|it| it.reason.clone());
+    Central {
+        reachable,
+        since: Moment(condition.map_or(now, |it| it.since)),
+        waiting_events: standing.waiting_events,
+        reason: told.filter(|reason| !reachable && !reason.is_empty()),
+        last_sync_at: standing.report.answered_at.map(Moment),
+    }
+}
+
+fn logged_on(on: &desk::LoggedOn) -> LoggedOn {
+    LoggedOn { number: on.number.clone(), name: on.name.clone(), since: Moment(on.since.at) }
+}
+
+fn machine(now: &MachineNow, desk: &Desk, floor: &Floor<'_>, products: &HashMap<&str, &Product>) -> Machine {
+    let live = &now.live;
+    let settings = floor.master_data.machines.iter().find(|it| it.name == live.machine);
+    let title = settings.map_or("", |it| it.title.as_str());
+    let at = desk.machines.get(&live.machine);
+    let period = at.and_then(|it| it.period);
+    let base = period.map_or([live.good, live.scrap, live.rework], |it| it.base);
+    let stops = live.recent_stops.iter().rev().filter(|stop| is_shown(stop, floor.now.at));
+    Machine {
+        name: live.machine.clone(),
+        title: desk::title(title, &live.machine).to_owned(),
+        state: live.state,
+        state_since: Moment(live.state_since),
+        last_reading_at: live.last_reading_at.map(Moment),
+        counts_itself: now.counts_itself,
+        pieces: PiecesSince {
+            good: live.good - base[0],
+            scrap: live.scrap - base[1],
+            rework: live.rework - base[2],
+            since: Moment(period.map_or(floor.now.at, |it| it.counted_since)),
+            of: period.map_or(Of::Day, |it| it.of),
+        },
+        job: at.and_then(|it| it.job.as_ref()).map(|it| job(it, live.good, floor.master_data, products)),
+        stops: stops
+            .map(|it| Stop {
+                stop: it.stop.0.to_string(),
+                began_at: Moment(it.began_at),
+                ended_at: it.ended_at.map(Moment),
+                reason: it.reason.clone(),
+                note: it.note.clone(),
+            })
+            .collect(),
+        help_called_at: at.and_then(|it| it.help_called_at).map(Moment),
+    }
+}
+
+fn job(job: &desk::Job, shown: i64, master_data: &MasterData, products: &HashMap<&str, &Product>) -> Job {
+    let order = master_data.work_orders.iter().find(|it| it.code == job.work_order);
+    let product = order.map_or("", |it| it.product.as_str());
+    Job {
+        work_order: job.work_order.clone(),
+        product: product.to_owned(),
+        product_title: title_of(product, products),
+        quantity: order.and_then(|it| it.quantity),
+        good: job.good(shown),
+        since: Moment(job.since),
+        paused: job.is_paused(),
+    }
+}
+
+fn title_of(product: &str, products: &HashMap<&str, &Product>) -> String {
+    products.get(product).map_or(product, |it| desk::title(&it.title, &it.code)).to_owned()
+}
+
+/// Due first; those of machines elsewhere last.
+fn work_orders(master_data: &MasterData, floor: &Floor<'_>, products: &HashMap<&str, &Product>) -> Vec<WorkOrder> {
+    let is_here = |name: &Name| floor.machines.iter().any(|it| it.live.machine == *name);
+    let mut orders: Vec<_> = master_data.work_orders.iter().collect();
+    orders.sort_by_key(|it| {
+        let elsewhere = it.machine.as_ref().is_some_and(|machine| !is_here(machine));
+        (elsewhere, it.due_at.is_none(), it.due_at, &it.code)
+    });
+    let orders = orders.into_iter().take(WORK_ORDERS_SHOWN);
+    let shown = orders.map(|it| WorkOrder {
+        code: it.code.clone(),
+        product: it.product.clone(),
+        product_title: title_of(&it.product, products),
+        machine: it.machine.clone(),
+        quantity: it.quantity,
+        due_at: it.due_at.map(Moment),
+    });
+    shown.collect()
+}
+
+fn reasons(master_data: &MasterData, is_right: fn(&protocol::master_data::Reason) -> bool) -> Vec<Reason> {
+    let reasons = master_data.reasons.iter().filter(|it| is_right(it));
+    let shown = reasons.map(|it| Reason {
+        code: it.code.clone(),
+        title: desk::title(&it.title, &it.code).to_owned(),
+        planned: it.planned,
+    });
+    shown.collect()
+}
+
+fn entries(desk: &Desk, floor: &Floor<'_>, acknowledged: Seq) -> Vec<Entry> {
+    let now = floor.now;
+    let recent = desk.entries.iter().rev().take(ENTRIES_SHOWN);
+    let recent = recent.filter(|it| now.at.since(it.stamp.at) < ENTRIES_SHOWN_FOR_US);
+    let undo_us = u64::from(floor.rules.undo_s) * 1_000_000;
+    recent
+        .map(|it| {
+            let undoable = it.pieces.is_some() && !it.undone && now.since_us(it.stamp) <= undo_us;
+            Entry {
+                id: it.id,
+                at: Moment(it.stamp.at),
+                kind: it.kind,
+                machine: it.machine.clone(),
+                operator: it.operator.clone(),
+                text: it.text.clone(),
+                at_central: it.seq.is_some_and(|seq| seq <= acknowledged),
+                undo_until: undoable.then(|| Moment(it.stamp.at.plus_us(i64::from(floor.rules.undo_s) * 1_000_000))),
+                undone: it.undone,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,313 @@
+//! A shift at a station over its HTTP API, with the built agent and central: the wire is cut in the middle, the computer
+//! loses power, and all of it arrives once.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use black_box::harness::agent::Agent;
+use black_box::harness::fault_proxy::Fault;
+use black_box::harness::site::PLANT;
+use black_box::harness::{Site, wait};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_modbus::prelude::{ExceptionCode, Request, Response};
+use tokio_modbus::server::tcp::{Server, accept_tcp_connection};
+
+/// Hashes of `badge-17`, `pin-17`, `badge-18` and `pin-18`: argon2id, as cheap as it gets.
+const BADGE_17: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdCBvZiB0aGUgcGxhbnQ$aAcuBsfB9Y1SZQPNc8Ej+aTtMtoxmhHbS0qHz+pI7PI";
+const PIN_17: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdC1vZi0xNw$YYxGtOsGwvuY3umZPtBSrN6cd6/PZU4tIKvUDXc8msU";
+const BADGE_18: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdCBvZiB0aGUgcGxhbnQ$aw8Uapvq6mEQ8APVnhpWwuzy0n6X7cXs3A8s7mQqDRc";
+const PIN_18: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdC1vZi0xOA$oTvqAwYkHXApebXpkfDdPZU76fi4FUVQUjOsIKN1cvk";
+
+const RUNNING: u16 = 1;
+const STOPPED: u16 = 3;
+
+/// A press behind Modbus TCP that does what the test says: register 0 counts, register 1 is its state.
+struct Press {
+    address: SocketAddr,
+    shows: Arc<Mutex<[u16; 2]>>,
+    serving: JoinHandle<()>,
+}
+
+impl Press {
+    async fn start() -> anyhow::Result<Press> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let shows = Arc::new(Mutex::new([100, RUNNING]));
+        let shown = Arc::clone(&shows);
+        let serving = tokio::spawn(async move {
+            let connected = |stream, peer: SocketAddr| {
+                let shown = Arc::clone(&shown);
+                let service = move |request: Request<'static>| {
+                    let registers = *shown.lock().unwrap();
+                    std::future::ready(match request {
+                        Request::ReadHoldingRegisters(address, count) => registers
+                            .get(usize::from(address)..usize::from(address) + usize::from(count))
+                            .map(|registers| Response::ReadHoldingRegisters(registers.to_vec()))
+                            .ok_or(ExceptionCode::IllegalDataAddress),
+                        _ => Err(ExceptionCode::IllegalFunction),
+                    })
+                };
+                let accepted = accept_tcp_connection(stream, peer, move |_| Ok(Some(service.clone())));
+                async move { accepted }
+            };
+            let _ = Server::new(listener).serve(&connected, |_| {}).await;
+        });
+        Ok(Press { address, shows, serving })
+    }
+
+    fn makes(&self, pieces: u16) {
+        self.shows.lock().unwrap()[0] += pieces;
+    }
+
+    fn is(&self, state: u16) {
+        self.shows.lock().unwrap()[1] = state;
+    }
+
+    fn sections(&self) -> String {
+        format!(
+            "[[machine]]\nname = \"press-1\"\nmicrostop_below_ms = 1\n[machine.signal.count]\nrole = \"counter\"\n\
+             [machine.signal.state]\nrole = \"state\"\nmap = {{ 1 = \"running\", 3 = \"stopped\" }}\n\
+             [[modbus]]\nname = \"plc\"\ntransport = \"tcp\"\naddress = \"{}\"\ninterval_ms = 50\nsilent_pause_max_ms = 500\n\
+             [[modbus.device]]\nname = \"press-1\"\nmachine = \"press-1\"\nkind = \"holding\"\n\
+             register = [{{ signal = \"count\", address = 0, type = \"u16\" }}, {{ signal = \"state\", address = 1, type = \"u16\" }}]\n",
+            self.address
+        )
+    }
+}
+
+impl Drop for Press {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn master_data(site: &Site) -> anyhow::Result<()> {
+    let sql = format!(
+        "INSERT INTO products (plant_id, code, title) SELECT id, 'P-1', 'Bracket' FROM plants WHERE name = '{PLANT}';
+         INSERT INTO work_orders (plant_id, code, product, quantity)
+             SELECT id, code, 'P-1', 100 FROM plants, (VALUES ('WO-1'), ('WO-2')) o(code) WHERE name = '{PLANT}';
+         INSERT INTO reasons (plant_id, code, title, applies_to) SELECT id, 'jam', 'Jam', 'downtime' FROM plants WHERE name = '{PLANT}';
+         INSERT INTO operators (plant_id, number, name, badge_hash, pin_hash)
+             SELECT id, o.* FROM plants, (VALUES ('17', 'Anna', '{BADGE_17}', '{PIN_17}'), ('18', 'Ben', '{BADGE_18}', '{PIN_18}')) o
+             WHERE plants.name = '{PLANT}';"
+    );
+    site.truth.execute(&sql).await
+}
+
+/// What a browser does.
+struct Page {
+    address: SocketAddr,
+}
+
+impl Page {
+    async fn ask(&self, path: &str, body: Option<Value>) -> anyhow::Result<(u16, Value)> {
+        let url = format!("http://{}/api/station/{path}", self.address);
+        let asked = tokio::task::spawn_blocking(move || -> anyhow::Result<(u16, String)> {
+            let agent: ureq::Agent = ureq::Agent::config_builder()
+                .timeout_global(Some(Duration::from_secs(20)))
+                .http_status_as_error(false)
+                .build()
+                .into();
+            let mut answer = match body {
+                Some(body) => agent.post(&url).send_json(body),
+                None => agent.get(&url).call(),
+            }
+            .with_context(|| format!("cannot ask {url}"))?;
+            Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
+        });
+        let (status, text) = asked.await??;
+        Ok((status, serde_json::from_str(&text).with_context(|| text.clone())?))
+    }
+
+    async fn view(&self) -> anyhow::Result<Value> {
+        Ok(self.ask("view", None).await?.1)
+    }
+
+    /// Enters it and finds it stored.
+    async fn enter(&self, path: &str, mut body: Value) -> anyhow::Result<Value> {
+        if body["id"].is_null() {
+            body["id"] = json!(new_id());
+        }
+        let (status, answer) = self.ask(path, Some(body.clone())).await?;
+        ensure!(status == 200, "{path} {body} was answered {status}: {answer}");
+        Ok(answer)
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        wait::until(what, async || {
+            let view = self.view().await?;
+            if holds(&view) { Ok(Some(view)) } else { Err(anyhow::anyhow!("{view}")) }
+        })
+        .await
+    }
+
+    async fn scan(&self, code: &str) -> anyhow::Result<Value> {
+        let raw = base64(code.as_bytes());
+        self.enter("scan", json!({ "id": null, "raw": raw, "operator": "17", "machine": null })).await
+    }
+}
+
+fn new_id() -> String {
+    let random: [u16; 8] = rand::random();
+    let [a, b, c, d, e, f, g, h] = random;
+    format!("{a:04x}{b:04x}-{c:04x}-{d:04x}-{e:04x}-{f:04x}{g:04x}{h:04x}")
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let sextet = |chunk: &[u8], at: usize| {
+        let bits = chunk.iter().chain([&0, &0]).take(3).fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let index = (bits >> (18 - 6 * at)) & 63;
+        if at <= chunk.len() { char::from(ALPHABET[index as usize]) } else { '=' }
+    };
+    bytes.chunks(3).flat_map(|chunk| (0..4).map(move |at| sextet(chunk, at))).collect()
+}
+
+fn report(good: u32, scrap: u32) -> Value {
+    json!({ "id": new_id(), "operator": "17", "machine": "press-1", "good": good, "scrap": scrap, "rework": 0, "reason": null })
+}
+
+async fn station(site: &Site, press: &Press) -> anyhow::Result<(Agent, Page)> {
+    let mut agent = site.enrol("line-1", &press.sections()).await?;
+    master_data(site).await?;
+    agent.resume()?;
+    let page = Page { address: agent.station };
+    page.until("master data and the machine", |view| {
+        view["ready_for_operators"] == true && view["machines"][0]["state"] == "running"
+    })
+    .await?;
+    Ok((agent, page))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shift_with_the_wire_cut_in_the_middle_arrives_whole() -> anyhow::Result<()> {
+    let press = Press::start().await?;
+    let site = Site::start().await?;
+    let (mut agent, page) = station(&site, &press).await?;
+
+    page.enter("log-on", json!({ "badge": "badge-17" })).await?;
+    page.scan("WO-1").await?;
+    press.makes(10);
+    page.until("ten pieces", |view| view["machines"][0]["job"]["good"] == 10).await?;
+    page.until("the entries to be at central", |view| {
+        view["entries"].as_array().is_some_and(|it| it.len() == 2 && it.iter().all(|entry| entry["at_central"] == true))
+    })
+    .await?;
+
+    site.wire.set(Fault::Cut);
+    page.until("the page to know it", |view| view["central"]["reachable"] == false).await?;
+    page.enter("log-on", json!({ "number": "18", "pin": "pin-18" })).await?;
+    press.is(STOPPED);
+    let stopped = page
+        .until("the stop", |view| {
+            view["machines"][0]["stops"][0]["ended_at"].is_null() && view["machines"][0]["stops"][0]["stop"].is_string()
+        })
+        .await?;
+    let stop = stopped["machines"][0]["stops"][0]["stop"].clone();
+    let of_stop =
+        |more: &str, value: Value| json!({ "operator": "17", "machine": "press-1", "stop": stop, more: value });
+    page.enter("stop/reason", of_stop("reason", json!("jam"))).await?;
+    page.enter("stop/note", of_stop("note", json!("<script>alert(1)</script>'; DROP TABLE scans; --"))).await?;
+    // Long enough to be cut in two.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    press.is(RUNNING);
+    let over = page.until("its end", |view| view["machines"][0]["stops"][0]["ended_at"].is_string()).await?;
+    let began = over["machines"][0]["stops"][0]["began_at"].as_str().context("a begin")?;
+    let from = chrono::DateTime::parse_from_rfc3339(began)? + chrono::TimeDelta::milliseconds(50);
+    page.enter("stop/split", of_stop("from", json!(from.to_rfc3339()))).await?;
+    let scrap = report(0, 2);
+    page.enter("pieces", scrap.clone()).await?;
+    let mistake = report(500, 0);
+    page.enter("pieces", mistake.clone()).await?;
+    page.enter("pieces/undo", json!({ "id": mistake["id"], "operator": "18" })).await?;
+    page.scan("4006381333931").await?;
+
+    let before = page.view().await?;
+    agent.kill();
+    agent.resume()?;
+    let after = wait::until("the page after the power was gone", async || {
+        let view = page.view().await?;
+        if view["machines"][0]["state"] == "running" { Ok(Some(view)) } else { Err(anyhow::anyhow!("{view}")) }
+    })
+    .await?;
+    for part in ["operators", "entries", "work_orders", "reasons"] {
+        assert_eq!(after[part], before[part], "{part}");
+    }
+    for part in ["job", "stops", "pieces"] {
+        assert_eq!(after["machines"][0][part], before["machines"][0][part], "{part}");
+    }
+    assert_eq!(after["central"]["reachable"], false);
+    assert_eq!(page.enter("pieces", scrap).await?["already"], true);
+
+    page.scan("WO-2").await?;
+    press.makes(5);
+    page.until("five pieces", |view| view["machines"][0]["job"]["good"] == 5).await?;
+    page.enter("job", json!({ "operator": "17", "machine": "press-1", "action": "finish", "work_order": "WO-2" }))
+        .await?;
+    page.enter("help", json!({ "operator": null, "machine": "press-1", "active": true })).await?;
+    page.enter("help", json!({ "operator": "17", "machine": "press-1", "active": false })).await?;
+    page.enter("shift-note", json!({ "operator": "17", "machine": null, "note": "belt is worn" })).await?;
+    for operator in ["17", "18"] {
+        page.enter("log-off", json!({ "operator": operator })).await?;
+    }
+    site.wire.set(Fault::None);
+    page.until("everything to be at central", |view| {
+        view["central"]["reachable"] == true
+            && view["central"]["waiting_events"] == 0
+            && view["entries"].as_array().is_some_and(|it| it.iter().all(|entry| entry["at_central"] == true))
+    })
+    .await?;
+    arrived(&site).await?;
+    assert!(agent.stop(), "{}", agent.log());
+    Ok(())
+}
+
+/// What central's tables must hold of that shift, and no more.
+async fn arrived(site: &Site) -> anyhow::Result<()> {
+    let rows: [(&str, i64, &str); 12] = [
+        ("who was on", 4, "SELECT count(*) FROM shift_log WHERE entry::text IN ('operator_on', 'operator_off')"),
+        ("the note", 1, "SELECT count(*) FROM shift_log WHERE note = 'belt is worn' AND operator = '17'"),
+        ("the jobs", 3, "SELECT count(*) FROM job_log WHERE machine_id IS NOT NULL AND operator = '17'"),
+        ("the switch", 1, "SELECT count(*) FROM job_log WHERE action = 'switch' AND work_order = 'WO-2'"),
+        ("the codes", 3, "SELECT count(*) FROM scans"),
+        ("no badge among them", 0, "SELECT count(*) FROM scans WHERE text LIKE '%badge%'"),
+        ("the reports", 3, "SELECT count(*) FROM piece_entries"),
+        ("what was taken back", 1, "SELECT count(*) FROM piece_entries WHERE takes_back AND operator = '18'"),
+        ("what was said of the stop", 3, "SELECT count(*) FROM downtime_entries WHERE operator = '17' AND stop = 1"),
+        ("the calls for help", 2, "SELECT count(*) FROM alarms WHERE code = 'help'"),
+        ("good pieces", 13, "SELECT sum(delta)::bigint FROM production_logs WHERE quality = 'good'"),
+        ("scrap", 2, "SELECT sum(delta)::bigint FROM production_logs WHERE quality = 'scrap'"),
+    ];
+    for (what, expected, sql) in rows {
+        assert_eq!(site.truth.number(sql).await.context(what)?, expected, "{what}");
+    }
+    let live = "SELECT l.good FROM machine_live l JOIN machines m ON m.id = l.machine_id WHERE m.name = 'press-1'";
+    assert_eq!(site.truth.number(live).await?, 13, "the live count holds what people entered");
+    let new_stop = "SELECT max(new_stop) FROM downtime_entries WHERE change = 'split'";
+    assert_eq!(site.truth.number(new_stop).await?, 2);
+    let twice =
+        "SELECT count(*) FROM (SELECT 1 FROM piece_entries GROUP BY agent_id, epoch, seq HAVING count(*) > 1) twice";
+    assert_eq!(site.truth.number(twice).await?, 0);
+    assert_eq!(site.truth.missing("line-1").await?, 0, "sequences that became no fact");
+    assert_eq!(site.truth.number("SELECT count(*) FROM quarantined_events").await?, 0, "quarantined");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_left_and_a_new_order_are_known_as_soon_as_central_is_heard() -> anyhow::Result<()> {
+    let press = Press::start().await?;
+    let site = Site::start().await?;
+    let (_agent, page) = station(&site, &press).await?;
+    site.truth.execute("UPDATE operators SET active = false WHERE number = '18'").await?;
+    site.truth
+        .execute("INSERT INTO work_orders (plant_id, code, product) SELECT plant_id, 'WO-3', code FROM products")
+        .await?;
+    page.until("the new order", |view| view["work_orders"].as_array().is_some_and(|it| it.len() == 3)).await?;
+    let (status, answer) = page.ask("log-on", Some(json!({ "id": new_id(), "badge": "badge-18" }))).await?;
+    assert_eq!((status, &answer["code"]), (403, &json!("unknown_badge")));
+    Ok(())
+}
