@@ -15,6 +15,12 @@ pub fn key_file(data_dir: &Path) -> PathBuf {
     data_dir.join("identity").join("central-key.pem")
 }
 
+/// What this computer calls itself.
+#[must_use]
+pub fn host() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "localhost".to_owned())
+}
+
 /// Reads the key under the data directory, or makes it.
 pub fn central_key(data_dir: &Path) -> anyhow::Result<KeyAndCertificate> {
     let folder = data_dir.join("identity");

@@ -8,14 +8,17 @@
 //! - [`sync`]: agents' logs become facts; [`fact`] and [`copy`] are the shape of their rows
 //! - [`plants`], [`machines`], [`agents`], [`production`], [`downtime`], …: what a plant has and what happened there;
 //!   each folder with its rules, its SQL (`store`) and its HTTP (`routes`)
+//! - [`master_data`]: what people maintain, and how lists, changes and imports of it are alike
 //! - [`events`]: what happened at a machine, across all of these
 //! - [`live`]: what changes, to every open page
 //! - [`identity`]: the key that agents know central by
+//! - [`api`]: every route under `/api/v1`
 //! - [`auth`], [`users`]: who asks, and what they may
 //! - [`web`]: router assembly, health, metrics, errors as problem+json
 
 pub mod agents;
 pub mod alarms;
+pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod configuration;
@@ -27,11 +30,16 @@ pub mod events;
 pub mod fact;
 pub mod gaps;
 pub mod identity;
+pub mod lines;
 pub mod live;
 pub mod machines;
+pub mod master_data;
 pub mod measurements;
+pub mod operators;
 pub mod plants;
 pub mod production;
+pub mod products;
+pub mod reasons;
 pub mod scans;
 pub mod serve;
 pub mod shifts;

@@ -4,22 +4,24 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use process::clock::{Clock, SystemClock};
 use process::lifecycle::{Lifecycle, Supervisor};
 use tokio::net::TcpListener;
-use utoipa_axum::router::OpenApiRouter;
 
-use crate::auth::{self, Access, access::Outside};
+use crate::agents::administration::Administration;
+use crate::api::Api;
+use crate::auth::{Access, access::Outside};
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
-use crate::live::{self, Hub};
+use crate::live::Hub;
 use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{agents, downtime, events, identity, machines, production, scans, shifts, sync, users, web, work_orders};
+use crate::{auth, identity, live, sync, web};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -48,12 +50,27 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let hub = Hub::new(clock.clone(), rand::random());
     follow_changes(database, &lifecycle, &hub);
     let reads = Reads { pool: database.reader.clone(), clock };
-    let router = router(reads, access, hub, agents_port, vec![sync]);
+    let administration = administration(configuration, database, reads.clone())?;
+    let router = router(Api { reads, access, hub, administration }, agents_port, vec![sync]);
     let settings = web_settings(configuration, &lifecycle)?;
     lifecycle.spawn("web port", web::server::serve(listener, settings, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
     Ok(supervisor)
+}
+
+fn administration(
+    configuration: &Configuration,
+    database: &Database,
+    reads: Reads,
+) -> anyhow::Result<Arc<Administration>> {
+    Ok(Arc::new(Administration {
+        reads,
+        pool: database.pool.clone(),
+        central: identity::central_key(&configuration.data.dir)?.fingerprint,
+        address: configuration.agents.address_for_agents(&identity::host()),
+        future_tolerance: Duration::from_secs(configuration.agents.future_tolerance_s),
+    }))
 }
 
 /// Who may ask; says in the log how the first administrator comes in.
@@ -122,58 +139,12 @@ async fn listen_to_agents(
 }
 
 /// Everything the web port answers. `sources` are what counts besides the port itself.
-pub fn router(
-    reads: Reads,
-    access: Access,
-    hub: Arc<Hub>,
-    agents_port: Arc<AtomicBool>,
-    mut sources: Vec<Arc<dyn Exposes>>,
-) -> Router {
+pub fn router(api: Api, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn Exposes>>) -> Router {
     let requests = Arc::new(Requests::default());
     sources.push(requests.clone());
-    sources.push(hub.clone());
-    let (api, _) = web::openapi::served(api(&reads, &hub));
-    let own = web::health::router(Readiness { reads: reads.clone(), agents_port })
-        .merge(web::metrics::router(Metrics { reads, sources: Arc::new(sources) }));
-    web::router(api, own, access, requests)
-}
-
-/// Every route under `/api/v1`.
-fn api(reads: &Reads, hub: &Arc<Hub>) -> OpenApiRouter {
-    web::openapi::described()
-        .merge(auth::routes())
-        .merge(users::routes::router())
-        .merge(machines::routes::router(reads.clone()))
-        .merge(machines::timeline::routes::router(reads.clone()))
-        .merge(production::routes::router(reads.clone()))
-        .merge(work_orders::jobs::routes::router(reads.clone()))
-        .merge(downtime::routes::router(reads.clone()))
-        .merge(downtime::correction::routes::router(reads.clone()))
-        .merge(scans::routes::router(reads.clone()))
-        .merge(shifts::routes::router(reads.clone()))
-        .merge(events::routes::router(reads.clone()))
-        .merge(agents::routes::router(reads.clone()))
-        .merge(live::routes::router(hub.clone()))
-}
-
-#[cfg(test)]
-mod tests {
-    use process::clock::SystemClock;
-
-    use super::*;
-
-    /// The pages are typed from this file. After a change of the API: `UPDATE=1 cargo test -p central openapi`.
-    #[tokio::test]
-    async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
-        let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
-        let reads = Reads { pool, clock: Arc::new(SystemClock::new(0)) };
-        let hub = Hub::new(reads.clock.clone(), 0);
-        let document = web::openapi::served(api(&reads, &hub)).1.to_pretty_json().unwrap() + "\n";
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(file, &document).unwrap();
-        }
-        let kept = std::fs::read_to_string(file).unwrap_or_default();
-        assert!(kept == document, "central/openapi.json is outdated: UPDATE=1 cargo test -p central openapi");
-    }
+    sources.push(api.hub.clone());
+    let (routes, _) = web::openapi::served(api.routes());
+    let own = web::health::router(Readiness { reads: api.reads.clone(), agents_port })
+        .merge(web::metrics::router(Metrics { reads: api.reads, sources: Arc::new(sources) }));
+    web::router(routes, own, api.access, requests)
 }

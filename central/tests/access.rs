@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use central::api::Api;
 use central::auth::{self, Access, Permission, Plants, Principal, Role, password};
 use central::database::Database;
 use central::live::Hub;
@@ -63,10 +64,9 @@ impl Site {
         let database = support::database().await;
         sqlx::raw_sql(ROWS).execute(&database.pool).await.unwrap();
         let clock = ManualClock::at(UtcMicros(NOW_US));
-        let access = support::access(&database, Arc::new(clock.clone()));
-        let reads = Reads { pool: database.reader.clone(), clock: Arc::new(clock.clone()) };
-        let hub = Hub::new(reads.clock.clone(), 1);
-        let router = central::serve::router(reads, access.clone(), hub, Arc::new(AtomicBool::new(true)), Vec::new());
+        let api = support::api(&database, Arc::new(clock.clone()));
+        let access = api.access.clone();
+        let router = support::router(api);
         Site { router, access, clock, database }
     }
 
@@ -676,10 +676,8 @@ async fn the_web_port_speaks_tls_and_takes_a_renewed_certificate() {
     let site = Site::start().await;
     let outside = auth::access::Outside { secure: true, origin: None };
     let pool = site.database.pool.clone();
-    let access = Access::new(pool.clone(), pool.clone(), Arc::new(site.clock.clone()), outside);
-    let reads = Reads { pool, clock: Arc::new(site.clock.clone()) };
-    let hub = Hub::new(reads.clock.clone(), 1);
-    let router = central::serve::router(reads, access, hub, Arc::new(AtomicBool::new(true)), Vec::new());
+    let access = Access::new(pool.clone(), pool, Arc::new(site.clock.clone()), outside);
+    let router = support::router(Api { access, ..support::api(&site.database, Arc::new(site.clock.clone())) });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = tokio_util::sync::CancellationToken::new();

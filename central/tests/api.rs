@@ -86,11 +86,9 @@ impl Api {
 
     async fn on(database: Database) -> Api {
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
-        let access = support::access(&database, clock.clone());
-        let token = format!("Bearer {}", support::token(&access).await);
-        let hub = Hub::new(clock.clone(), 1);
-        let reads = Reads { pool: database.reader.clone(), clock };
-        let router = central::serve::router(reads, access, hub, Arc::new(AtomicBool::new(true)), Vec::new());
+        let api = support::api(&database, clock);
+        let token = format!("Bearer {}", support::token(&api.access).await);
+        let router = support::router(api);
         Api { router, database, token }
     }
 

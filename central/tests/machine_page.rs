@@ -104,10 +104,9 @@ impl Api {
         let database = support::database().await;
         sqlx::raw_sql(ROWS).execute(&database.pool).await.unwrap();
         let clock = Arc::new(ManualClock::at(UtcMicros(NOW_US)));
-        let access = support::access(&database, clock.clone());
-        let reads = Reads { pool: database.reader.clone(), clock };
-        let hub = Hub::new(reads.clock.clone(), 0);
-        let router = central::serve::router(reads, access.clone(), hub, Arc::new(AtomicBool::new(true)), Vec::new());
+        let stands = support::api(&database, clock);
+        let access = stands.access.clone();
+        let router = support::router(stands);
         let id = async |name: &str| -> i64 {
             let sql = "SELECT id::bigint FROM machines WHERE name = $1 AND plant_id = 1";
             sqlx::query_scalar(sql).bind(name).fetch_one(&database.pool).await.unwrap()

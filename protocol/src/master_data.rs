@@ -47,7 +47,7 @@ pub struct WorkOrder {
 pub struct Reason {
     pub code: String,
     pub title: String,
-    /// What the reason explains: `downtime`; `pieces` (scrap and rework), once written `scrap`.
+    /// What the reason explains: `downtime` (a stop), or `pieces` (scrap and rework).
     pub applies_to: String,
     pub planned: bool,
 }

@@ -2,7 +2,8 @@
 //! loses power, and all of it arrives once.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_modbus::prelude::{ExceptionCode, Request, Response};
+use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::{Server, accept_tcp_connection};
 
 /// Hashes of `badge-17`, `pin-17`, `badge-18` and `pin-18`: argon2id, as cheap as it gets.
@@ -25,10 +27,31 @@ const PIN_18: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdC1vZi0xOA$oTvqAwYkHXApebXp
 const RUNNING: u16 = 1;
 const STOPPED: u16 = 3;
 
+#[derive(Clone)]
+struct Registers(Arc<[AtomicU16; 2]>);
+
+impl Service for Registers {
+    type Request = Request<'static>;
+    type Response = Response;
+    type Exception = ExceptionCode;
+    type Future = std::future::Ready<Result<Response, ExceptionCode>>;
+
+    fn call(&self, request: Request<'static>) -> Self::Future {
+        let registers = [0, 1].map(|at| self.0[at].load(Ordering::SeqCst));
+        std::future::ready(match request {
+            Request::ReadHoldingRegisters(address, count) => registers
+                .get(usize::from(address)..usize::from(address) + usize::from(count))
+                .map(|registers| Response::ReadHoldingRegisters(registers.to_vec()))
+                .ok_or(ExceptionCode::IllegalDataAddress),
+            _ => Err(ExceptionCode::IllegalFunction),
+        })
+    }
+}
+
 /// A press behind Modbus TCP that does what the test says: register 0 counts, register 1 is its state.
 struct Press {
     address: SocketAddr,
-    shows: Arc<Mutex<[u16; 2]>>,
+    shows: Arc<[AtomicU16; 2]>,
     serving: JoinHandle<()>,
 }
 
@@ -36,22 +59,12 @@ impl Press {
     async fn start() -> anyhow::Result<Press> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shows = Arc::new(Mutex::new([100, RUNNING]));
+        let shows = Arc::new([AtomicU16::new(100), AtomicU16::new(RUNNING)]);
         let shown = Arc::clone(&shows);
         let serving = tokio::spawn(async move {
             let connected = |stream, peer: SocketAddr| {
-                let shown = Arc::clone(&shown);
-                let service = move |request: Request<'static>| {
-                    let registers = *shown.lock().unwrap();
-                    std::future::ready(match request {
-                        Request::ReadHoldingRegisters(address, count) => registers
-                            .get(usize::from(address)..usize::from(address) + usize::from(count))
-                            .map(|registers| Response::ReadHoldingRegisters(registers.to_vec()))
-                            .ok_or(ExceptionCode::IllegalDataAddress),
-                        _ => Err(ExceptionCode::IllegalFunction),
-                    })
-                };
-                let accepted = accept_tcp_connection(stream, peer, move |_| Ok(Some(service.clone())));
+                let registers = Registers(Arc::clone(&shown));
+                let accepted = accept_tcp_connection(stream, peer, move |_| Ok(Some(registers.clone())));
                 async move { accepted }
             };
             let _ = Server::new(listener).serve(&connected, |_| {}).await;
@@ -60,18 +73,18 @@ impl Press {
     }
 
     fn makes(&self, pieces: u16) {
-        self.shows.lock().unwrap()[0] += pieces;
+        self.shows[0].fetch_add(pieces, Ordering::SeqCst);
     }
 
     fn is(&self, state: u16) {
-        self.shows.lock().unwrap()[1] = state;
+        self.shows[1].store(state, Ordering::SeqCst);
     }
 
     fn sections(&self) -> String {
         format!(
             "[[machine]]\nname = \"press-1\"\nmicrostop_below_ms = 1\n[machine.signal.count]\nrole = \"counter\"\n\
              [machine.signal.state]\nrole = \"state\"\nmap = {{ 1 = \"running\", 3 = \"stopped\" }}\n\
-             [[modbus]]\nname = \"plc\"\ntransport = \"tcp\"\naddress = \"{}\"\ninterval_ms = 50\nsilent_pause_max_ms = 500\n\
+             [[modbus]]\nname = \"plc\"\ntransport = \"tcp\"\naddress = \"{}\"\ninterval_ms = 50\nsilent_pause_max_ms = 1000\n\
              [[modbus.device]]\nname = \"press-1\"\nmachine = \"press-1\"\nkind = \"holding\"\n\
              register = [{{ signal = \"count\", address = 0, type = \"u16\" }}, {{ signal = \"state\", address = 1, type = \"u16\" }}]\n",
             self.address

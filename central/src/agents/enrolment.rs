@@ -4,7 +4,7 @@
 //! hash, so that what an attacker could learn from timing is about the hash and not about the secret.
 
 use chrono::{DateTime, Utc};
-use protocol::enrolment::{EnrolmentReply, KeyFingerprint};
+use protocol::enrolment::{EnrolmentCode, EnrolmentReply, InvalidCode, KeyFingerprint};
 use protocol::id::Name;
 
 /// A one-time secret.
@@ -31,6 +31,40 @@ pub struct Invitation {
     pub created_by: String,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
+}
+
+/// What an invitation is made of.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub plant: Name,
+    pub agent: Name,
+    /// `host:port` at which the agent reaches central.
+    pub address: String,
+    pub created_by: String,
+    pub created_at: DateTime<Utc>,
+    pub lasts: std::time::Duration,
+}
+
+/// An invitation, and the code that carries its secret: shown once, and kept nowhere.
+pub fn invitation(
+    wanted: Wanted,
+    central: KeyFingerprint,
+    secret: Secret,
+) -> (Invitation, Result<String, InvalidCode>) {
+    let mut central_key = [0; 16];
+    central_key.copy_from_slice(&central.0[..16]);
+    let text = EnrolmentCode { address: wanted.address, central_key, secret }.to_text();
+    let invitation = Invitation {
+        plant: wanted.plant,
+        agent: wanted.agent,
+        secret,
+        created_by: wanted.created_by,
+        created_at: wanted.created_at,
+        expires_at: wanted.created_at + wanted.lasts,
+    };
+    // An address that a code cannot carry shows when the code is read.
+    let checked = EnrolmentCode::parse(&text).map(|_| text);
+    (invitation, checked)
 }
 
 /// Who asks to be let in.

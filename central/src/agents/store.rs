@@ -37,11 +37,18 @@ pub async fn plant(connection: &mut PgConnection, name: &Name) -> sqlx::Result<i
 /// Records an invitation. A plant that is not known yet is made.
 pub async fn invite(pool: &PgPool, invitation: &Invitation) -> Result<(), EnrolmentError> {
     let mut transaction = pool.begin().await?;
-    let plant = plant(&mut transaction, &invitation.plant).await?;
-    refuse_name_in_use(&mut transaction, plant, &invitation.agent).await?;
-    sqlx::query(
+    invite_in(&mut transaction, invitation).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// The same in a transaction of the caller's; returns the invitation's number.
+pub async fn invite_in(connection: &mut PgConnection, invitation: &Invitation) -> Result<i32, EnrolmentError> {
+    let plant = plant(connection, &invitation.plant).await?;
+    refuse_name_in_use(connection, plant, &invitation.agent).await?;
+    let id = sqlx::query_scalar(
         "INSERT INTO enrolment_invitations (plant_id, agent_name, secret_hash, created_by, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
     )
     .bind(plant)
     .bind(invitation.agent.as_str())
@@ -49,10 +56,9 @@ pub async fn invite(pool: &PgPool, invitation: &Invitation) -> Result<(), Enrolm
     .bind(&invitation.created_by)
     .bind(invitation.created_at)
     .bind(invitation.expires_at)
-    .execute(&mut *transaction)
+    .fetch_one(connection)
     .await?;
-    transaction.commit().await?;
-    Ok(())
+    Ok(id)
 }
 
 async fn refuse_name_in_use(connection: &mut PgConnection, plant: i32, name: &str) -> Result<(), EnrolmentError> {
@@ -147,11 +153,14 @@ async fn insert_agent(
 /// Shuts an agent out, or lets it in again. It holds from the next request on; what was committed stays.
 pub async fn set_enabled(pool: &PgPool, agent: i32, enabled: bool, by: &str) -> sqlx::Result<()> {
     let mut transaction = pool.begin().await?;
-    // Waits for the batch that is being committed: none is after this returns.
-    sqlx::query("SELECT FROM sync_ledger WHERE agent_id = $1 FOR UPDATE")
-        .bind(agent)
-        .execute(&mut *transaction)
-        .await?;
+    set_enabled_in(&mut transaction, agent, enabled, by).await?;
+    transaction.commit().await
+}
+
+/// The same in a transaction of the caller's.
+pub async fn set_enabled_in(connection: &mut PgConnection, agent: i32, enabled: bool, by: &str) -> sqlx::Result<()> {
+    // Waits for the batch that is being committed: none is after the transaction ends.
+    sqlx::query("SELECT FROM sync_ledger WHERE agent_id = $1 FOR UPDATE").bind(agent).execute(&mut *connection).await?;
     sqlx::query(
         "UPDATE agents SET enabled = $2, disabled_at = CASE WHEN $2 THEN NULL ELSE now() END,
                 disabled_by = CASE WHEN $2 THEN NULL ELSE $3 END
@@ -160,7 +169,7 @@ pub async fn set_enabled(pool: &PgPool, agent: i32, enabled: bool, by: &str) -> 
     .bind(agent)
     .bind(enabled)
     .bind(by)
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await
+    .execute(connection)
+    .await
+    .map(drop)
 }

@@ -7,12 +7,11 @@ use clap::Subcommand;
 use nix::unistd::Uid;
 use process::clock::{Clock as _, SystemClock};
 use process::configuration::nearest;
-use protocol::enrolment::EnrolmentCode;
 use protocol::id::Name;
 
 use super::resolve::Resolve;
 use crate::agents;
-use crate::agents::enrolment::Invitation;
+use crate::agents::enrolment::{Wanted, invitation};
 use crate::agents::overview::{self, Agent};
 use crate::configuration::Configuration;
 use crate::database::embedded::Purpose;
@@ -115,23 +114,20 @@ impl Invite {
         }
         let address = match &self.address {
             Some(address) => address.clone(),
-            None => configuration.agents.address_for_agents(&host()),
+            None => configuration.agents.address_for_agents(&identity::host()),
         };
         let key = identity::central_key(&configuration.data.dir)?;
-        let mut central_key = [0; 16];
-        central_key.copy_from_slice(&key.fingerprint.0[..16]);
-        let code = EnrolmentCode { address: address.clone(), central_key, secret: rand::random() };
-        let text = code.to_text();
-        EnrolmentCode::parse(&text).with_context(|| format!("{address:?} is no address that a code can carry"))?;
-        let expires_at = now() + self.ttl;
-        let invitation = Invitation {
+        let wanted = Wanted {
             plant: Name::new(&plant.name)?,
             agent: self.name.clone(),
-            secret: code.secret,
+            address: address.clone(),
             created_by: who(),
             created_at: now(),
-            expires_at,
+            lasts: self.ttl,
         };
+        let (invitation, text) = invitation(wanted, key.fingerprint, rand::random());
+        let text = text.with_context(|| format!("{address:?} is no address that a code can carry"))?;
+        let expires_at = invitation.expires_at;
         agents::store::invite(&database.pool, &invitation).await?;
         if self.code_only {
             super::say(text);
@@ -172,11 +168,7 @@ impl Invite {
                 bail!("there is no plant {wanted}{}: add --time-zone ZONE to make it", near.unwrap_or_default())
             }
             (None, Some(zone)) => {
-                if zone.parse::<chrono_tz::Tz>().is_err() {
-                    let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-                    let near = nearest(zone, known).map(|near| format!("; did you mean {near}?"));
-                    bail!("{zone:?} is no IANA time zone such as Europe/Berlin{}", near.unwrap_or_default());
-                }
+                crate::plants::time_zone(zone).map_err(anyhow::Error::msg)?;
                 Ok(crate::plants::store::ensure(&database.pool, wanted, zone).await?)
             }
         }
@@ -307,10 +299,6 @@ pub(super) fn duration_up_to(text: &str, longest: Duration, spelt: &str) -> Resu
 
 pub(super) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(SystemClock::new(0).wall().0).unwrap_or_default()
-}
-
-fn host() -> String {
-    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "localhost".to_owned())
 }
 
 /// The person who asks, as far as this computer knows.

@@ -3,6 +3,7 @@
 pub mod board;
 pub mod overview;
 pub mod routes;
+pub mod settings;
 pub mod store;
 pub mod subject;
 pub mod timeline;

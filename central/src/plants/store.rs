@@ -1,6 +1,9 @@
 //! SQL about plants.
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
+
+use super::routes;
+use crate::master_data::list::Filter;
 
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Plant {
@@ -21,4 +24,70 @@ pub async fn ensure(pool: &PgPool, name: &str, time_zone: &str) -> Result<Plant,
         .execute(pool)
         .await?;
     sqlx::query_as("SELECT id, name, time_zone FROM plants WHERE name = $1").bind(name).fetch_one(pool).await
+}
+
+/// The plant of this name, among `plants`; among all when none.
+pub async fn named(
+    connection: &mut PgConnection,
+    plants: Option<&[i32]>,
+    name: &str,
+) -> Result<Option<Plant>, sqlx::Error> {
+    sqlx::query_as("SELECT id, name, time_zone FROM plants WHERE name = $1 AND ($2::int[] IS NULL OR id = ANY ($2))")
+        .bind(name)
+        .bind(plants)
+        .fetch_optional(connection)
+        .await
+}
+
+/// What every badge hash of the plant is salted with.
+pub async fn badge_salt(connection: &mut PgConnection, plant: i32) -> Result<Vec<u8>, sqlx::Error> {
+    sqlx::query_scalar("SELECT badge_salt FROM plants WHERE id = $1").bind(plant).fetch_one(connection).await
+}
+
+/// By name.
+pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> Result<Vec<routes::Plant>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, name, title, time_zone, version FROM plants
+         WHERE ($1::int[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR name = $2) AND ($3::int IS NULL OR id = $3)
+           AND ($4::text IS NULL OR strpos(lower(name || ' ' || title), lower($4)) > 0)
+           AND ($5::text IS NULL OR name > $5)
+         ORDER BY name LIMIT $6",
+    )
+    .bind(filter.plants)
+    .bind(filter.plant)
+    .bind(filter.id)
+    .bind(filter.q)
+    .bind(filter.after.map(|(plant, _)| plant))
+    .bind(filter.rows())
+    .fetch_all(connection)
+    .await
+}
+
+pub async fn insert(connection: &mut PgConnection, new: &routes::NewPlant) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar("INSERT INTO plants (name, title, time_zone) VALUES ($1, $2, $3) RETURNING id")
+        .bind(&new.name)
+        .bind(&new.title)
+        .bind(&new.time_zone)
+        .fetch_one(connection)
+        .await
+}
+
+/// False when it is of another version by now.
+pub async fn update(connection: &mut PgConnection, id: i32, change: &routes::PlantChange) -> Result<bool, sqlx::Error> {
+    sqlx::query("UPDATE plants SET title = $3, time_zone = $4 WHERE id = $1 AND version = $2")
+        .bind(id)
+        .bind(change.version)
+        .bind(&change.title)
+        .bind(&change.time_zone)
+        .execute(connection)
+        .await
+        .map(|done| done.rows_affected() == 1)
+}
+
+/// Whether the database server knows the time zone too.
+pub async fn knows_time_zone(connection: &mut PgConnection, zone: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1)")
+        .bind(zone)
+        .fetch_one(connection)
+        .await
 }

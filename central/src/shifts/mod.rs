@@ -1,5 +1,7 @@
-//! Shifts, and what is written down in them.
+//! Shifts: the plant's [`calendar`] of them, which people maintain, and what operators say at a station (`shift_log`,
+//! facts of agents).
 
 pub mod log;
 pub mod routes;
+pub mod calendar;
 pub mod store;

@@ -468,10 +468,13 @@ pub async fn master_data(pool: &sqlx::PgPool, plant: i32) -> sqlx::Result<Master
             .bind(plant)
             .fetch_all(pool)
             .await?;
-    let products = sqlx::query("SELECT code, title, ideal_cycle_ms FROM products WHERE plant_id = $1 ORDER BY code")
-        .bind(plant)
-        .fetch_all(pool)
-        .await?;
+    let products = sqlx::query(
+        "SELECT code, title, ideal_cycle_ms FROM products t WHERE plant_id = $1 AND (active OR EXISTS (
+             SELECT FROM work_orders o WHERE o.plant_id = $1 AND o.product = t.code AND o.active)) ORDER BY code",
+    )
+    .bind(plant)
+    .fetch_all(pool)
+    .await?;
     let orders = sqlx::query(
         "SELECT o.code, o.product, m.name, o.quantity, o.due_at FROM work_orders o
          LEFT JOIN machines m ON m.id = o.machine_id WHERE o.plant_id = $1 AND o.active ORDER BY o.code",
@@ -479,10 +482,12 @@ pub async fn master_data(pool: &sqlx::PgPool, plant: i32) -> sqlx::Result<Master
     .bind(plant)
     .fetch_all(pool)
     .await?;
-    let reasons = sqlx::query("SELECT code, title, applies_to, planned FROM reasons WHERE plant_id = $1 ORDER BY code")
-        .bind(plant)
-        .fetch_all(pool)
-        .await?;
+    let reasons = sqlx::query(
+        "SELECT code, title, applies_to, planned FROM reasons WHERE plant_id = $1 AND active ORDER BY code",
+    )
+    .bind(plant)
+    .fetch_all(pool)
+    .await?;
     let operators = sqlx::query(
         "SELECT number, name, badge_hash, pin_hash FROM operators WHERE plant_id = $1 AND active ORDER BY number",
     )

@@ -87,6 +87,12 @@ impl Problem {
     pub fn not_found(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::NOT_FOUND, detail)
     }
+
+    /// Logs what failed inside central; the answer says nothing of it.
+    pub fn internal(error: &anyhow::Error) -> Problem {
+        tracing::error!("a request failed: {error:#}");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "something is wrong inside central; its log says what")
+    }
 }
 
 impl From<sqlx::Error> for Problem {
@@ -102,6 +108,9 @@ impl From<sqlx::Error> for Problem {
         // character_not_in_repertoire: a zero byte, which no text in PostgreSQL holds.
         if error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("22021")) {
             return Problem::bad_request("a zero byte is in no name");
+        }
+        if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
+            return Problem::conflict("another one of that name is there already");
         }
         tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "something is wrong inside central; its log says what")

@@ -7,16 +7,20 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use central::agents::administration::Administration;
+use central::api::Api;
 use central::auth::access::Outside;
 use central::auth::tokens::{self, NewToken};
 use central::auth::{Access, Permission, Plants, Principal};
 use central::configuration::{Configuration, DatabaseUrl};
 use central::database::embedded::{Purpose, binaries};
 use central::database::{Database, migrate};
+use central::live::Hub;
+use central::web::Reads;
 use process::clock::Clock;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -108,6 +112,33 @@ pub fn configuration(url: &str) -> Configuration {
     let mut configuration = Configuration::default();
     configuration.database.url = Some(DatabaseUrl::new(url));
     configuration
+}
+
+/// What routes of agents' administration need.
+pub fn administration(reads: Reads, database: &Database) -> Arc<Administration> {
+    Arc::new(Administration {
+        reads,
+        pool: database.pool.clone(),
+        central: protocol::enrolment::KeyFingerprint([7; 32]),
+        address: "central.example:7443".to_owned(),
+        future_tolerance: Duration::from_secs(300),
+    })
+}
+
+/// What a test's routes stand on.
+pub fn api(database: &Database, clock: Arc<dyn Clock>) -> Api {
+    let reads = Reads { pool: database.reader.clone(), clock: clock.clone() };
+    Api {
+        access: access(database, clock.clone()),
+        hub: Hub::new(clock, 1),
+        administration: administration(reads.clone(), database),
+        reads,
+    }
+}
+
+/// The routes alone, as the web port has them.
+pub fn router(api: Api) -> axum::Router {
+    central::serve::router(api, Arc::new(AtomicBool::new(true)), Vec::new())
 }
 
 /// Who a test's router lets in.

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
+use central::agents::administration::Administration;
+use central::api::Api;
 use central::auth::Access;
 use central::auth::access::Outside;
 use central::live::Hub;
 use central::web::Reads;
 use central::web::server::{Settings, serve};
 use hyper::StatusCode;
+use protocol::enrolment::KeyFingerprint;
 use protocol::id::Instance;
 use protocol::reply::Verdict;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,16 +25,27 @@ use crate::cluster::stock;
 
 /// `/metrics` as a scraper gets it.
 async fn scrape(central: &Central) -> String {
-    let reads = Reads { pool: central.pool.clone(), clock: central.clock() };
+    let (pool, clock) = (central.pool.clone(), central.clock());
+    let reads = Reads { pool: pool.clone(), clock: clock.clone() };
+    let api = Api {
+        access: Access::new(pool.clone(), pool.clone(), clock.clone(), Outside::default()),
+        hub: Hub::new(clock, 0),
+        administration: Arc::new(Administration {
+            reads: reads.clone(),
+            pool,
+            central: KeyFingerprint([0; 32]),
+            address: "central:7443".to_owned(),
+            future_tolerance: Duration::ZERO,
+        }),
+        reads,
+    };
     let ready = Arc::new(AtomicBool::new(true));
-    let access = Access::new(central.pool.clone(), central.pool.clone(), central.clock(), Outside::default());
-    let hub = Hub::new(central.clock(), 1);
-    let router = central::serve::router(reads, access, hub, ready, vec![central.metrics.clone()]);
+    let router = central::serve::router(api, ready, vec![central.metrics.clone()]);
+    let settings = central::web::server::Settings { connections_max: 10, tls: None };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stopping = CancellationToken::new();
-    let settings = Settings { connections_max: 16, tls: None };
-    let served = tokio::spawn(serve(listener, settings, router, stopping.clone()));
+    let served = tokio::spawn(central::web::server::serve(listener, settings, router, stopping.clone()));
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: central\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut text = String::new();

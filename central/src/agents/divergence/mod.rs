@@ -16,6 +16,7 @@ use protocol::id::{Epoch, Instance, Seq};
 use protocol::reply::DivergenceReason;
 
 pub mod store;
+pub mod words;
 
 /// An agent's latest divergence, and who claims its log.
 #[derive(Debug, Clone)]

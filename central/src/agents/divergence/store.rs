@@ -164,13 +164,24 @@ async fn make_room(connection: &mut PgConnection, divergence: i64, newcomer: Ins
 
 /// The latest divergence of every agent that ever had one; those that are open first.
 pub async fn list(pool: &PgPool) -> sqlx::Result<Vec<Divergence>> {
+    latest(pool, None).await
+}
+
+/// The latest divergence of one agent.
+pub async fn of_agent(pool: &PgPool, agent: i32) -> sqlx::Result<Option<Divergence>> {
+    Ok(latest(pool, Some(agent)).await?.into_iter().next())
+}
+
+async fn latest(pool: &PgPool, agent: Option<i32>) -> sqlx::Result<Vec<Divergence>> {
     let rows = sqlx::query(
         "SELECT d.id, d.agent_id, a.name, p.name, d.reason, d.text, d.fork_seq, d.mark, d.first_seen_at, d.last_seen_at,
                 d.refused_batches, d.resolved_at, d.resolved_by, d.accepted_starts, d.accepted_id
          FROM divergences d JOIN agents a ON a.id = d.agent_id JOIN plants p ON p.id = a.plant_id
          WHERE d.id = (SELECT max(id) FROM divergences WHERE agent_id = d.agent_id)
+           AND ($1::int IS NULL OR d.agent_id = $1)
          ORDER BY d.resolved_at IS NOT NULL, d.id",
     )
+    .bind(agent)
     .fetch_all(pool)
     .await?;
     let mut divergences = Vec::new();

@@ -1,0 +1,4 @@
+//! Production lines: machines that belong together. Agents do not know of them.
+
+pub mod routes;
+pub mod store;
