@@ -97,6 +97,7 @@ pub struct Saying {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = StopReason)]
 pub struct Reason {
     pub code: String,
     pub title: Option<String>,
