@@ -22,6 +22,7 @@ test: pages fuzz
 	@if cargo nextest --version >/dev/null 2>&1; \
 		then cargo nextest run --workspace --locked && cargo test --workspace --doc --locked; \
 		else cargo test --workspace --locked; fi
+	npm run --silent browse --workspace tests/browser
 
 # Formatting, lints, documentation, licences and bans of dependencies. ADVISORIES=1 also asks the advisory database.
 check: node_modules/.package-lock.json

@@ -8,8 +8,8 @@ use crate::agents::administration::{self, Administration};
 use crate::auth::{self, Access};
 use crate::live::{self, Hub};
 use crate::master_data::{self, Editing};
-use crate::web::{self, Reads};
-use crate::{agents, downtime, events, machines, production, scans, shifts, users, work_orders};
+use crate::web::{self, Reads, Writes};
+use crate::{agents, alerts, downtime, events, machines, production, queue, scans, shifts, users, work_orders};
 
 /// What the routes stand on.
 #[derive(Debug, Clone)]
@@ -25,6 +25,7 @@ impl Api {
     #[must_use]
     pub fn routes(&self) -> OpenApiRouter {
         let reads = || self.reads.clone();
+        let writes = || Writes { reads: reads(), pool: self.access.pool().clone() };
         web::openapi::described()
             .merge(auth::routes())
             .merge(users::routes::router())
@@ -40,6 +41,8 @@ impl Api {
             .merge(agents::routes::router(reads()))
             .merge(administration::router(self.administration.clone()))
             .merge(master_data::router(&Editing::new(reads(), self.access.pool().clone())))
+            .merge(queue::routes::router(writes()))
+            .merge(alerts::routes::router(writes()))
             .merge(live::routes::router(self.hub.clone()))
     }
 }

@@ -13,13 +13,15 @@ use process::configuration::{Checked, ConfigurationError, KeyPath, Problems};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::alerts::configuration::MailSection;
+use crate::queue::configuration::WorkerSection;
 use crate::sync;
 
 /// Read when no file is named and this one exists.
 pub const DEFAULT_FILE: &str = "/etc/central/central.toml";
 
 /// Environment variables and the key that each of them replaces.
-pub const VARIABLES: [(&str, &str); 11] = [
+pub const VARIABLES: [(&str, &str); 12] = [
     ("CENTRAL_DATA_DIR", "data.dir"),
     ("CENTRAL_DATABASE_URL", "database.url"),
     ("CENTRAL_DATABASE_PASSWORD_FILE", "database.password_file"),
@@ -31,6 +33,7 @@ pub const VARIABLES: [(&str, &str); 11] = [
     ("CENTRAL_WEB_PUBLIC_URL", "web.public_url"),
     ("CENTRAL_WEB_TLS_CERTIFICATE_FILE", "web.tls_certificate_file"),
     ("CENTRAL_WEB_TLS_KEY_FILE", "web.tls_key_file"),
+    ("CENTRAL_WORKER_ENABLED", "worker.enabled"),
 ];
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -40,6 +43,8 @@ pub struct Configuration {
     pub database: DatabaseSection,
     pub agents: AgentsSection,
     pub web: WebSection,
+    pub worker: WorkerSection,
+    pub mail: MailSection,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -247,6 +252,7 @@ impl Configuration {
                 "CENTRAL_WEB_PUBLIC_URL" => self.web.public_url = Some(value),
                 "CENTRAL_WEB_TLS_CERTIFICATE_FILE" => self.web.tls_certificate_file = Some(PathBuf::from(value)),
                 "CENTRAL_WEB_TLS_KEY_FILE" => self.web.tls_key_file = Some(PathBuf::from(value)),
+                "CENTRAL_WORKER_ENABLED" => self.worker.enabled = parsed(name, &value, "true or false")?,
                 _ => unreachable!("VARIABLES and this match name the same"),
             }
         }
@@ -271,6 +277,8 @@ impl Checked for Configuration {
         self.database.check(&root.key("database"), problems);
         self.agents.check(&root.key("agents"), problems);
         self.web.check(&root.key("web"), problems);
+        self.worker.check(&root.key("worker"), problems);
+        self.mail.check(&root.key("mail"), problems);
         if self.web.listen == self.agents.listen && self.web.listen.port() != 0 {
             let text = format!("{} is also agents.listen: each needs a port of its own", self.web.listen);
             problems.add(root.key("web").key("listen"), text);

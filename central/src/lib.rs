@@ -11,6 +11,9 @@
 //! - [`master_data`]: what people maintain, and how lists, changes and imports of it are alike
 //! - [`events`]: what happened at a machine, across all of these
 //! - [`live`]: what changes, to every open page
+//! - [`queue`]: work that follows from events, and the worker that does it
+//! - [`alerts`]: incidents, and who is told of them
+//! - [`work`]: what `central worker` puts together
 //! - [`identity`]: the key that agents know central by
 //! - [`api`]: every route under `/api/v1`
 //! - [`auth`], [`users`]: who asks, and what they may
@@ -18,6 +21,7 @@
 
 pub mod agents;
 pub mod alarms;
+pub mod alerts;
 pub mod api;
 pub mod auth;
 pub mod cli;
@@ -39,6 +43,7 @@ pub mod operators;
 pub mod plants;
 pub mod production;
 pub mod products;
+pub mod queue;
 pub mod reasons;
 pub mod scans;
 pub mod serve;
@@ -46,4 +51,5 @@ pub mod shifts;
 pub mod sync;
 pub mod users;
 pub mod web;
+pub mod work;
 pub mod work_orders;

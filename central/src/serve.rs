@@ -21,7 +21,7 @@ use crate::live::Hub;
 use crate::web::Reads;
 use crate::web::health::Readiness;
 use crate::web::metrics::{Exposes, Metrics, Requests};
-use crate::{auth, identity, live, sync, web};
+use crate::{auth, identity, live, sync, web, work};
 
 /// Runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
@@ -49,9 +49,13 @@ async fn start(configuration: &Configuration, database: &Database, migrates: boo
     let access = access(configuration, database, clock.clone()).await?;
     let hub = Hub::new(clock.clone(), rand::random());
     follow_changes(database, &lifecycle, &hub);
-    let reads = Reads { pool: database.reader.clone(), clock };
+    let reads = Reads { pool: database.reader.clone(), clock: clock.clone() };
+    let mut sources = vec![sync];
+    if configuration.worker.enabled {
+        sources.push(work::start(configuration, database, &lifecycle, &clock)?);
+    }
     let administration = administration(configuration, database, reads.clone())?;
-    let router = router(Api { reads, access, hub, administration }, agents_port, vec![sync]);
+    let router = router(Api { reads, access, hub, administration }, agents_port, sources);
     let settings = web_settings(configuration, &lifecycle)?;
     lifecycle.spawn("web port", web::server::serve(listener, settings, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
@@ -144,7 +148,7 @@ pub fn router(api: Api, agents_port: Arc<AtomicBool>, mut sources: Vec<Arc<dyn E
     sources.push(requests.clone());
     sources.push(api.hub.clone());
     let (routes, _) = web::openapi::served(api.routes());
-    let own = web::health::router(Readiness { reads: api.reads.clone(), agents_port })
+    let own = web::health::router(Readiness { reads: api.reads.clone(), agents_port: Some(agents_port) })
         .merge(web::metrics::router(Metrics { reads: api.reads, sources: Arc::new(sources) }));
     web::router(routes, own, api.access, requests)
 }

@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -14,9 +13,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use central::api::Api;
 use central::auth::{self, Access, Permission, Plants, Principal, Role, password};
 use central::database::Database;
-use central::live::Hub;
 use central::users::{self, Change, NewUser, UserError};
-use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;

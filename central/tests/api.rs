@@ -5,14 +5,11 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use central::database::Database;
-use central::live::Hub;
-use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;

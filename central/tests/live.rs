@@ -6,15 +6,12 @@ mod support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use central::api::Api;
 use central::auth::tokens::{self, NewToken};
-use central::api::Api;
 use central::auth::{Access, Permission, Plants, Principal};
 use central::database::Database;
 use central::live::{self, Hub};
-use central::web::Reads;
 use process::clock::SystemClock;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;

@@ -5,7 +5,6 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,8 +12,6 @@ use axum::http::{Request, StatusCode, header};
 use central::auth::tokens::{self, NewToken};
 use central::auth::{Access, Permission, Plants, Principal};
 use central::database::Database;
-use central::live::Hub;
-use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;

@@ -9,6 +9,8 @@ mod serve;
 mod table;
 mod token;
 mod user;
+mod work;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,6 +57,8 @@ enum LogFormat {
 enum Command {
     /// Run the server: the agents' port and the web port
     Serve(serve::Serve),
+    /// Work on queues in a process of its own (`serve` does it by itself, unless told not to)
+    Worker(worker::Worker),
     /// Bring the database schema up to date (`serve` does it by itself)
     Migrate(migrate::Migrate),
     /// Examine the database and what arrives in it, and say what to do
@@ -69,6 +73,8 @@ enum Command {
     Token(token::TokenCommand),
     /// Release events that were set aside
     Quarantine(machine::QuarantineCommand),
+    /// Show queues and what was given up, replay it or discard it
+    Work(work::WorkCommand),
 }
 
 #[must_use]
@@ -79,7 +85,7 @@ pub fn main() -> ExitCode {
         LogFormat::Json => logging::Format::Json,
     };
     let filter = match arguments.command {
-        Command::Serve(_) => "info,sqlx=warn",
+        Command::Serve(_) | Command::Worker(_) => "info,sqlx=warn",
         _ => "warn",
     };
     logging::start(format, filter);
@@ -99,6 +105,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match arguments.command {
             Command::Serve(command) => command.run(&configuration).await,
+            Command::Worker(command) => command.run(&configuration).await,
+            Command::Work(command) => command.run(&configuration).await,
             Command::Migrate(command) => command.run(&configuration).await,
             Command::Agent(command) => command.run(&configuration).await,
             Command::Machine(command) => command.run(&configuration).await,

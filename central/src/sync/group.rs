@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -87,6 +88,8 @@ pub struct Committer {
     pub future_tolerance: Duration,
     /// Rung after every commit that changed something people look at.
     pub changed: Notify,
+    /// Set by commits that sent work, until workers were told.
+    pub work_sent: AtomicBool,
     pub counters: Arc<Counters>,
     prepared_months: Mutex<HashMap<NaiveDate, Instant>>,
 }
@@ -118,7 +121,8 @@ impl Committer {
     #[must_use]
     pub fn new(pool: PgPool, clock: Arc<dyn Clock>, future_tolerance: Duration) -> Committer {
         let (changed, counters) = (Notify::new(), Arc::default());
-        Committer { pool, clock, future_tolerance, changed, counters, prepared_months: Mutex::default() }
+        let (work_sent, prepared_months) = (AtomicBool::new(false), Mutex::default());
+        Committer { pool, clock, future_tolerance, changed, work_sent, counters, prepared_months }
     }
 
     /// Commits a group and says what each agent is told, in order. No agent is in it twice.
@@ -203,7 +207,10 @@ impl Committer {
         let prepared_at = Instant::now();
         self.counters.group_committed(parts.iter().flatten().map(Part::new_events).sum(), began.elapsed());
         self.months().extend(months.into_iter().map(|month| (month, prepared_at)));
-        if !heard.is_empty() || !divergences.is_empty() {
+        if !messages.is_empty() {
+            self.work_sent.store(true, Ordering::Relaxed);
+        }
+        if !heard.is_empty() || !divergences.is_empty() || !messages.is_empty() {
             self.changed.notify_one();
         }
         Ok(parts.iter().map(|part| part.as_ref().map_or(Answer::Forbidden, |part| part.answer(now))).collect())

@@ -2,6 +2,7 @@
 //! Aggregates and retention are the database's own upkeep and not done here.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -16,14 +17,15 @@ const NOTIFY_EVERY: Duration = Duration::from_millis(50);
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Says `changes` on the database's channel whenever facts or live states changed: "look again", with nothing to trust
-/// in it. A notifying commit takes a lock that the whole cluster shares, so it is apart from ingest, and throttled.
+/// in it; and wakes workers when work was sent. A notifying commit takes a lock that the whole cluster shares, so it is apart from ingest, and throttled.
 pub async fn notify(pool: PgPool, committer: Arc<Committer>, stopping: CancellationToken) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             () = committer.changed.notified() => {}
             () = stopping.cancelled() => return Ok(()),
         }
-        if let Err(error) = store::notify_changes(&pool).await {
+        let work = committer.work_sent.swap(false, Ordering::Relaxed);
+        if let Err(error) = store::notify_changes(&pool, work).await {
             tracing::debug!(%error, "changes were not notified; listeners also look by themselves");
         }
         tokio::select! {

@@ -557,9 +557,10 @@ fn number(value: Option<i64>) -> Option<u64> {
     value.and_then(|value| u64::try_from(value).ok())
 }
 
-/// Tells listeners to look again.
-pub async fn notify_changes(pool: &sqlx::PgPool) -> sqlx::Result<()> {
-    sqlx::query("SELECT pg_notify('changes', '')").execute(pool).await?;
+/// Tells listeners to look again, and workers if there is work.
+pub async fn notify_changes(pool: &sqlx::PgPool, work: bool) -> sqlx::Result<()> {
+    let channels = if work { &["changes", crate::queue::store::CHANNEL][..] } else { &["changes"] };
+    sqlx::query("SELECT pg_notify(channel, '') FROM unnest($1::text[]) channel").bind(channels).execute(pool).await?;
     Ok(())
 }
 

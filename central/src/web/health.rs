@@ -20,8 +20,8 @@ const DATABASE_WITHIN: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub struct Readiness {
     pub reads: Reads,
-    /// Whether the agents' port takes connections.
-    pub agents_port: Arc<AtomicBool>,
+    /// Whether the agents' port takes connections; none in a process that has no such port.
+    pub agents_port: Option<Arc<AtomicBool>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,8 +58,10 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
         Ok(Err(error)) => vec![Check::of("database", Some(format!("the database does not answer: {error}")))],
         Err(_) => vec![Check::of("database", Some("the database does not answer in 3 s".to_owned()))],
     };
-    let closed = !readiness.agents_port.load(Ordering::Relaxed);
-    checks.push(Check::of("agents_port", closed.then(|| "the port for agents is not open".to_owned())));
+    if let Some(open) = &readiness.agents_port {
+        let closed = !open.load(Ordering::Relaxed);
+        checks.push(Check::of("agents_port", closed.then(|| "the port for agents is not open".to_owned())));
+    }
     let ok = checks.iter().all(|check| check.ok);
     let (code, status) = if ok { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     (code, Json(Report { status, checks })).into_response()

@@ -48,6 +48,13 @@ impl Reads {
     }
 }
 
+/// What a route needs that changes something, too.
+#[derive(Debug, Clone)]
+pub struct Writes {
+    pub reads: Reads,
+    pub pool: PgPool,
+}
+
 /// `api` stands under `/api/v1`, where nobody comes without a session or a token; `own` beside it.
 pub fn router(api: Router, own: Router, access: Access, requests: Arc<Requests>) -> Router {
     let api = api

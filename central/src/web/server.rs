@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
 use super::tls::Certificates;
 
@@ -54,9 +57,9 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let (tls, stop) = (settings.tls.clone(), stop.clone());
-                let router = router.clone().layer(Extension(PeerAddress(peer.ip())));
+                let (router, peer) = (router.clone(), PeerAddress(peer.ip()));
                 connections.spawn(async move {
-                    open(stream, tls, router, stop).await;
+                    open(stream, tls, (router, peer), stop).await;
                     drop(place);
                 });
             }
@@ -71,21 +74,30 @@ pub async fn serve(
     Ok(())
 }
 
-async fn open(stream: TcpStream, tls: Option<Certificates>, router: Router, stop: CancellationToken) {
+async fn open(stream: TcpStream, tls: Option<Certificates>, answers: (Router, PeerAddress), stop: CancellationToken) {
     let _ = stream.set_nodelay(true);
-    let Some(tls) = tls else { return connection(stream, router, stop).await };
+    let Some(tls) = tls else { return connection(stream, answers, stop).await };
     let handshake = tokio::select! {
         handshake = tokio::time::timeout(HANDSHAKE_WITHIN, tls.acceptor().accept(stream)) => handshake,
         () = stop.cancelled() => return,
     };
     match handshake {
-        Ok(Ok(stream)) => connection(stream, router, stop).await,
+        Ok(Ok(stream)) => connection(stream, answers, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake on the web port failed"),
         Err(_) => tracing::debug!("a TLS handshake on the web port took too long"),
     }
 }
 
-async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, stop: CancellationToken) {
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    (router, peer): (Router, PeerAddress),
+    stop: CancellationToken,
+) {
+    // Around the router that all connections share: a layer on it would copy every route for each of them.
+    let router = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES_MAX);
     let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));

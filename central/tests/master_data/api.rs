@@ -1,7 +1,6 @@
 //! The web port on a database of its own, asked as somebody.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::body::Body;
@@ -9,8 +8,6 @@ use axum::http::{Request, StatusCode, header};
 use central::auth::tokens::{self, NewToken};
 use central::auth::{Access, Permission, Plants, Principal, Role};
 use central::database::Database;
-use central::live::Hub;
-use central::web::Reads;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;

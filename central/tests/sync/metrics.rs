@@ -11,7 +11,6 @@ use central::auth::Access;
 use central::auth::access::Outside;
 use central::live::Hub;
 use central::web::Reads;
-use central::web::server::{Settings, serve};
 use hyper::StatusCode;
 use protocol::enrolment::KeyFingerprint;
 use protocol::id::Instance;

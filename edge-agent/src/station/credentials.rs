@@ -9,8 +9,8 @@ use protocol::master_data::Operator;
 /// A hash that wants more memory (KiB) or rounds than this is not tried: it would take the agent's computer down.
 const MEMORY_KIB_MAX: u32 = 64 * 1024;
 const ROUNDS_MAX: u32 = 16;
-/// No badge and no PIN is longer.
-pub const SECRET_BYTES_MAX: usize = 128;
+/// No badge is longer: 128 characters.
+pub const SECRET_BYTES_MAX: usize = 4 * 128;
 
 /// Hash of `secret` by the recipe in `like`; none when that is no argon2id within limits.
 fn hashed(secret: &str, like: &PasswordHash) -> Option<Vec<u8>> {

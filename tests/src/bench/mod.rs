@@ -16,12 +16,13 @@ mod latency;
 mod live;
 mod polling;
 mod throughput;
+mod work;
 
 /// Measures the product on this machine and says whether it holds what it promises.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "bench", version)]
 pub struct BenchSettings {
-    /// Which figures: throughput, capture, polling, latency, live, connected; all of them when none is named
+    /// Which figures: throughput, capture, polling, latency, live, connected, work; all of them when none is named
     pub figures: Vec<String>,
     /// How long polling and open dashboards are watched
     #[arg(long, env = "BENCH_SECONDS", default_value_t = 60)]
@@ -88,7 +89,7 @@ impl fmt::Display for Figure {
 pub async fn run(settings: BenchSettings) -> ExitCode {
     let wanted = |name: &str| settings.figures.is_empty() || settings.figures.iter().any(|it| it == name);
     let mut missed = 0_u32;
-    for name in ["throughput", "capture", "polling", "latency", "live", "connected"] {
+    for name in ["throughput", "capture", "polling", "latency", "live", "connected", "work"] {
         if !wanted(name) {
             continue;
         }
@@ -98,7 +99,8 @@ pub async fn run(settings: BenchSettings) -> ExitCode {
             "polling" => polling::measure(&settings).await,
             "latency" => latency::measure().await,
             "live" => live::measure(&settings).await,
-            _ => connected::measure(&settings).await,
+            "connected" => connected::measure(&settings).await,
+            _ => work::measure().await,
         };
         match figures {
             Ok(figures) => {

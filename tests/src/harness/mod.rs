@@ -18,10 +18,12 @@ pub mod faults;
 pub mod mosquitto;
 pub mod postgres;
 pub mod program;
+pub mod receivers;
 pub mod recording;
 pub mod seeds;
 pub mod site;
 pub mod truth;
 pub mod wait;
+pub mod worker;
 
 pub use site::Site;

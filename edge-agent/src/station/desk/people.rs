@@ -18,7 +18,7 @@ const FORGET_S: u64 = 24 * 3_600;
 const OPERATORS_MAX: usize = 50;
 
 /// The word by which rules know a call for help.
-pub(crate) const HELP: &str = "help";
+pub(crate) const HELP: &str = "call_for_help";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::station) struct LoggedOn {

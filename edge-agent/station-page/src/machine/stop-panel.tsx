@@ -1,0 +1,99 @@
+import { useId, useState } from "react";
+import { newId } from "../agent/agent";
+import type { Machine, Stop } from "../api";
+import { useStation } from "../station/station";
+import { Button } from "../ui/button";
+import { Icon } from "../ui/icon";
+import { Panel } from "../ui/panel";
+import { ReasonGrid } from "../ui/reason-grid";
+import { SplitForm } from "./split-form";
+import { StopTimes } from "./stops-panel";
+
+const MAXIMUM_NOTE = 1_000;
+
+/** One stop: its reason, a note, and where it must be split. */
+export function StopPanel({ machine, stop }: { machine: Machine; stop: Stop }) {
+  const { view, texts, open, submit, withOperator } = useStation();
+  const [part, setPart] = useState<"reason" | "note" | "split">("reason");
+  const toList = () => open({ is: "stops", machine: machine.name });
+  const parts = [
+    ["reason", "stops", texts.reason],
+    ["note", "note", texts.note],
+    ["split", "split", texts.split],
+  ] as const;
+  return (
+    <Panel wide title={<StopTitle stop={stop} />} onBack={toList}>
+      <div className="mb-4 grid grid-cols-3 gap-2">
+        {parts.map(([key, icon, word]) => (
+          <Button
+            key={key}
+            look={part === key ? "primary" : "plain"}
+            aria-pressed={part === key}
+            onClick={() => setPart(key)}
+          >
+            <Icon name={icon} />
+            {word}
+          </Button>
+        ))}
+      </div>
+      {part === "reason" && (
+        <ReasonGrid
+          grouped
+          reasons={view.reasons.downtime}
+          chosen={stop.reason}
+          onChoose={({ code, title }) =>
+            withOperator((operator) => {
+              const body = { id: newId(), operator, machine: machine.name, stop: stop.stop, reason: code };
+              void submit("stop/reason", body, texts.labels.reason(title));
+              toList();
+            })
+          }
+        />
+      )}
+      {part === "note" && <NoteForm machine={machine} stop={stop} onDone={toList} />}
+      {part === "split" && <SplitForm machine={machine} stop={stop} onDone={toList} />}
+    </Panel>
+  );
+}
+
+function StopTitle({ stop }: { stop: Stop }) {
+  const { texts } = useStation();
+  return (
+    <span className="flex items-center justify-between gap-4 pr-2">
+      {texts.stops}
+      <span className="font-normal text-base">
+        <StopTimes stop={stop} />
+      </span>
+    </span>
+  );
+}
+
+function NoteForm({ machine, stop, onDone }: { machine: Machine; stop: Stop; onDone: () => void }) {
+  const { texts, submit, withOperator } = useStation();
+  const [note, setNote] = useState(stop.note ?? "");
+  const id = useId();
+  const send = () =>
+    withOperator((operator) => {
+      const body = { id: newId(), operator, machine: machine.name, stop: stop.stop, note: note.trim() };
+      void submit("stop/note", body, texts.labels.note);
+      onDone();
+    });
+  return (
+    <div className="grid gap-3">
+      <label htmlFor={id} className="font-medium text-lg">
+        {texts.note}
+      </label>
+      <textarea
+        id={id}
+        rows={4}
+        maxLength={MAXIMUM_NOTE}
+        value={note}
+        onChange={(event) => setNote(event.target.value)}
+        className="rounded-card border-2 border-edge bg-raised p-3 text-lg"
+      />
+      <Button large look="primary" disabled={note.trim() === ""} onClick={send}>
+        {texts.store_note}
+      </Button>
+    </div>
+  );
+}

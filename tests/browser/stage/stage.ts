@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const PROGRAMS = fileURLToPath(
+  new URL(`../../../${process.env.CARGO_TARGET_DIR ?? "target"}/${process.env.PROFILE ?? "debug"}`, import.meta.url),
+);
+const READY_WITHIN_MS = 120_000;
+
+export interface Addresses {
+  central: string;
+  station: string;
+}
+
+type Direction =
+  | { do: "machine"; name: string; state?: string; total?: number }
+  | { do: "cut_network" | "mend_network" | "kill_central" | "resume_central" | "kill_agent" | "resume_agent" }
+  | { do: "central"; arguments: string[] }
+  | { do: "rows"; sql: string }
+  | { do: "log"; of: "central" | "agent" };
+
+interface Told {
+  id?: number;
+  answer?: unknown;
+  error?: string;
+  ready?: Addresses;
+}
+
+/** A running plant; see `tests/src/stage`. It ends with the process that directs it. */
+export class Stage {
+  readonly addresses: Addresses;
+  private readonly process: ChildProcess;
+  private readonly waiting = new Map<number, (told: Told) => void>();
+  private directions = 0;
+
+  private constructor(process: ChildProcess, addresses: Addresses) {
+    this.process = process;
+    this.addresses = addresses;
+  }
+
+  static async set(): Promise<Stage> {
+    const process = spawn(`${PROGRAMS}/stage`, { stdio: ["pipe", "pipe", "inherit"] });
+    const lines = createInterface({ input: process.stdout });
+    return await new Promise<Stage>((resolve, reject) => {
+      let stage: Stage | undefined;
+      const tooLate = setTimeout(() => reject(new Error("the stage is not ready in two minutes")), READY_WITHIN_MS);
+      process.once("exit", (code) => {
+        clearTimeout(tooLate);
+        const ended: Told = { error: `the stage ended with ${code}` };
+        reject(new Error(ended.error));
+        for (const answer of stage?.waiting.values() ?? []) answer(ended);
+      });
+      lines.on("line", (line) => {
+        const told = JSON.parse(line) as Told;
+        if (told.ready) {
+          clearTimeout(tooLate);
+          stage = new Stage(process, told.ready);
+          resolve(stage);
+        } else if (told.id !== undefined) {
+          stage?.waiting.get(told.id)?.(told);
+          stage?.waiting.delete(told.id);
+        }
+      });
+    });
+  }
+
+  async direct(direction: Direction): Promise<unknown> {
+    this.directions += 1;
+    const id = this.directions;
+    const told = await new Promise<Told>((resolve) => {
+      this.waiting.set(id, resolve);
+      this.process.stdin?.write(`${JSON.stringify({ id, ...direction })}\n`);
+    });
+    if (told.error !== undefined) throw new Error(`${direction.do}: ${told.error}`);
+    return told.answer;
+  }
+
+  /** Runs `central …`. */
+  async central(...args: string[]): Promise<string> {
+    return (await this.direct({ do: "central", arguments: args })) as string;
+  }
+
+  /** What the database holds. */
+  async rows<Row = Record<string, unknown>>(sql: string): Promise<Row[]> {
+    return (await this.direct({ do: "rows", sql })) as Row[];
+  }
+
+  async strike(): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.process.once("exit", () => resolve()));
+    this.process.stdin?.end();
+    await ended;
+  }
+}

@@ -1,0 +1,116 @@
+//! A whole plant on one computer that somebody else directs: what the browser tests play on.
+//!
+//! A stage has PostgreSQL, central, a broker, one agent with its station page, and machines that do what they are told.
+//! It is directed by lines of JSON on standard input, `{"id": 1, "do": "machine", …}`, each answered by a line
+//! `{"id": 1, "answer": …}` or `{"id": 1, "error": "…"}` on standard output. The first line it writes is `{"ready": …}`.
+//! When standard input ends, everything ends.
+
+mod direction;
+mod machines;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::harness::agent::Agent;
+use crate::harness::fault_proxy::Fault;
+use crate::harness::mosquitto::Mosquitto;
+use crate::harness::program::free_port;
+use crate::harness::{Site, wait};
+
+use direction::{Directed, Direction};
+use machines::Machines;
+
+#[derive(Debug)]
+pub struct Stage {
+    site: Site,
+    agent: Agent,
+    station: SocketAddr,
+    machines: Machines,
+    _broker: Mosquitto,
+}
+
+impl Stage {
+    /// Everything running, every machine heard of.
+    pub async fn set() -> anyhow::Result<Stage> {
+        let site = Site::start().await?;
+        let broker = Mosquitto::start().await?;
+        let station = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        let mut agent = site.enrol("hall-1", &machines::sections(station, broker.port)).await?;
+        agent.resume()?;
+        agent.until_health("broker", "good").await?;
+        let machines = Machines::switch_on(broker.port).await;
+        let heard = "SELECT count(*) FROM machine_live WHERE last_reading_at IS NOT NULL";
+        let expected = i64::try_from(machines::NAMES.len())?;
+        wait::until_equal("every machine to be heard", expected, || site.truth.number(heard)).await?;
+        Ok(Stage { site, agent, station, machines, _broker: broker })
+    }
+
+    /// Plays until there are no more directions.
+    pub async fn play(mut self) -> anyhow::Result<()> {
+        let mut lines = lines_of_standard_input();
+        tell(&json!({ "ready": self.addresses() }))?;
+        while let Some(line) = lines.recv().await {
+            let Directed { id, direction } =
+                serde_json::from_str(&line).with_context(|| format!("not a direction: {line}"))?;
+            let told = match self.follow(direction).await {
+                Ok(answer) => json!({ "id": id, "answer": answer }),
+                Err(error) => json!({ "id": id, "error": format!("{error:#}") }),
+            };
+            tell(&told)?;
+        }
+        self.agent.stop();
+        self.site.central.stop();
+        Ok(())
+    }
+
+    fn addresses(&self) -> Value {
+        json!({
+            "central": format!("http://{}", self.site.central.web),
+            "station": format!("http://{}", self.station),
+        })
+    }
+
+    async fn follow(&mut self, direction: Direction) -> anyhow::Result<Value> {
+        match direction {
+            Direction::Machine { name, state, total } => self.machines.show(&name, state, total).await?,
+            Direction::CutNetwork => self.site.wire.set(Fault::Cut),
+            Direction::MendNetwork => self.site.wire.set(Fault::None),
+            Direction::KillCentral => self.site.central.kill(),
+            Direction::ResumeCentral => self.site.central.resume().await?,
+            Direction::KillAgent => self.agent.kill(),
+            Direction::ResumeAgent => self.agent.resume()?,
+            Direction::Central { arguments } => {
+                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+                return Ok(json!(self.site.central.run(&arguments).await?.success()?));
+            }
+            Direction::Rows { sql } => {
+                let sql = format!("SELECT coalesce(json_agg(found), '[]') FROM ({sql}) found");
+                return Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&self.site.truth.pool).await?);
+            }
+            Direction::Log { of } => {
+                return Ok(json!(match of {
+                    direction::Program::Central => self.site.central.log(),
+                    direction::Program::Agent => self.agent.log(),
+                }));
+            }
+        }
+        Ok(Value::Null)
+    }
+}
+
+/// On a thread of its own: reading standard input blocks.
+fn lines_of_standard_input() -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    receiver
+}
+
+fn tell(line: &Value) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
