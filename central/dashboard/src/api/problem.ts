@@ -23,10 +23,13 @@ export function problemOf(error: unknown): Problem {
   return new Problem(0, "This page failed", error instanceof Error ? error.message : String(error));
 }
 
+/** Central says what was wrong in lower case, to follow a colon in a log. */
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** The body of an answer that is no success. */
 export function problemFrom(status: number, body: unknown): Problem {
   if (typeof body === "object" && body !== null && "title" in body && "detail" in body) {
-    return new Problem(status, String(body.title), String(body.detail));
+    return new Problem(status, String(body.title), sentence(String(body.detail)));
   }
   return new Problem(status, `Central answered ${status}`, "");
 }

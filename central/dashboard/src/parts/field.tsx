@@ -96,7 +96,7 @@ export function Choice<T extends string>({
           type="button"
           aria-pressed={value === option.value}
           onClick={() => onChange(option.value)}
-          className={`min-h-8 rounded-[4px] px-3 text-sm ${
+          className={`min-h-8 rounded-[4px] px-2 text-sm sm:px-3 ${
             value === option.value ? "bg-ink font-medium text-surface" : "text-ink hover:bg-trough"
           }`}
         >

@@ -3,6 +3,7 @@ import { type FormEvent, useState } from "react";
 import { durationText, Elapsed, ForeignText, momentText, serverNow } from "screens";
 import { problemOf } from "../api/problem.ts";
 import type { Stop } from "../api/types.ts";
+import { useMachine } from "../live/use-board.ts";
 import { Button } from "../parts/button.tsx";
 import { Dialog, DialogButtons } from "../parts/dialog.tsx";
 import { Choice, TextAreaField, TextField } from "../parts/field.tsx";
@@ -54,9 +55,10 @@ export function ExplainStop({
 }
 
 function Title({ stop, time_zone }: { stop: Stop; time_zone: string | undefined }) {
+  const title = useMachine(stop.machine_id)?.title || stop.machine;
   return (
     <>
-      <ForeignText max={60}>{stop.machine}</ForeignText>
+      <ForeignText max={60}>{title}</ForeignText>
       <span className="block font-normal text-base text-ink-soft">
         {momentText(stop.began_at, "dayAndTime", time_zone)} –{" "}
         {stop.ended_at == null ? "goes on" : momentText(stop.ended_at, "time", time_zone)} ·{" "}

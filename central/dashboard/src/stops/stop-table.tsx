@@ -91,7 +91,7 @@ function MachineName({ stop }: { stop: Stop }) {
     <Link
       to="/machines/$machine"
       params={{ machine: String(stop.machine_id) }}
-      className="font-medium underline-offset-2 hover:underline"
+      className="whitespace-nowrap font-medium underline-offset-2 hover:underline"
     >
       <ForeignText max={40}>{title}</ForeignText>
     </Link>

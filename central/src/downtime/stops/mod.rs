@@ -97,6 +97,7 @@ pub struct Saying {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+// Master data has reasons too, and a schema has one name.
 #[schema(as = StopReason)]
 pub struct Reason {
     pub code: String,

@@ -9,9 +9,17 @@ export interface Arrangement {
 
 /** A tile in its own font size: what fits without cutting a line off. */
 const TILE_EM = { width: 17.5, height: 12.2 };
-/** Smaller is not read from across a hall. On a phone in the hand it is. */
-export const FONT_MIN_PX = { wall: 17, hand: 13 };
-const FONT_MAX_PX = 64;
+/** Of a screen that is held in the hand. */
+const HAND_PX = 700;
+
+/**
+ * The smallest font that can still be read: on a wall a share of the screen, since one of twice the pixels is looked at
+ * from as far away.
+ */
+export const smallestFont = (width_px: number, height_px: number): number =>
+  width_px < HAND_PX ? 13 : Math.max(15, Math.min(width_px, height_px) / 60);
+
+const FONT_MAX_PX = 72;
 
 /** The arrangement of `count` tiles with the largest font. */
 export function arrangement(count: number, width_px: number, height_px: number, gap_px: number): Arrangement {

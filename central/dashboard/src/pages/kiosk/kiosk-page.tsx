@@ -8,11 +8,10 @@ import { useSession } from "../../session/session.ts";
 import { lines, lineTitle, summary } from "../plant-now/overview.ts";
 import { SummaryStrip } from "../plant-now/summary-strip.tsx";
 import { MachineTile } from "../plant-now/tile.tsx";
-import { arrangement, capacity, FONT_MIN_PX, type Screenful, screenfuls } from "./arrangement.ts";
+import { arrangement, capacity, type Screenful, screenfuls, smallestFont } from "./arrangement.ts";
 
 const GAP_PX = 12;
 const SCREENFUL_MS = 15_000;
-const PHONE_PX = 700;
 
 /** Plant now for a wall: nothing to touch, as large as it fits, one screenful after the other. */
 export function KioskPage() {
@@ -81,7 +80,7 @@ function KioskHeader({ plant, children }: { plant: string | undefined; children:
 function Screens({ lines: all }: { lines: Screenful<number>[] }) {
   const [area, size] = useSize<HTMLDivElement>();
   const [at, setAt] = useState(0);
-  const font_min = size.width < PHONE_PX ? FONT_MIN_PX.hand : FONT_MIN_PX.wall;
+  const font_min = smallestFont(size.width, size.height);
   const screens = screenfuls(all, capacity(size.width, size.height - 2 * font_min, GAP_PX, font_min));
   useEffect(() => {
     if (screens.length < 2) return;
@@ -91,9 +90,12 @@ function Screens({ lines: all }: { lines: Screenful<number>[] }) {
   const index = at % Math.max(1, screens.length);
   const screen = screens[index];
   const cycles = screens.length > 1;
-  // All screenfuls in one size: nothing jumps when they change.
-  const most = Math.max(1, ...screens.map((one) => one.ids.length));
-  const { columns, rows, font_px } = arrangement(most, size.width, size.height - (cycles ? 2 * font_min : 0), GAP_PX);
+  const { columns, rows, font_px } = arrangement(
+    screen?.ids.length ?? 1,
+    size.width,
+    size.height - (cycles ? 2 * font_min : 0),
+    GAP_PX,
+  );
   return (
     <div ref={area} className="flex h-full flex-col">
       {size.width > 0 && screen && (
@@ -108,6 +110,7 @@ function Screens({ lines: all }: { lines: Screenful<number>[] }) {
               </span>
             </p>
           )}
+          <h2 className="sr-only">{screen.title}</h2>
           <div
             className="grid min-h-0 flex-1"
             style={{
@@ -118,7 +121,7 @@ function Screens({ lines: all }: { lines: Screenful<number>[] }) {
             }}
           >
             {screen.ids.map((id) => (
-              <MachineTile key={id} id={id} links={false} />
+              <MachineTile key={id} id={id} links={false} line />
             ))}
           </div>
         </>

@@ -19,7 +19,10 @@ export function StopsView({ id, range }: ViewProps) {
   return (
     <div className="flex flex-col gap-3">
       <CheckField label="Microstops too" checked={micro} onChange={(event) => setMicro(event.target.checked)} />
-      <StopTable stops={stops.data.pages.flatMap((page) => page.stops)} empty="It did not stop in this time." />
+      <StopTable
+        stops={stops.data.pages.flatMap((page) => page.stops)}
+        empty={micro ? "It did not stop in this time." : "It did not stop in this time, but for microstops perhaps."}
+      />
       <More query={stops} />
     </div>
   );

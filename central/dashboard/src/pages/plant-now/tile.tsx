@@ -16,9 +16,18 @@ import { useMachine, useReportOldSince } from "../../live/use-board.ts";
 import { JobProgress } from "./job-progress.tsx";
 
 /** One machine, to be read from afar: sizes follow the tile's own font size, which the kiosk sets. */
-export const MachineTile = memo(function MachineTile({ id, links = true }: { id: number; links?: boolean }) {
+export const MachineTile = memo(function MachineTile({
+  id,
+  links = true,
+  line = false,
+}: {
+  id: number;
+  links?: boolean;
+  /** Whether the tile names its line: where no heading does. */
+  line?: boolean;
+}) {
   const machine = useMachine(id);
-  return machine ? <Tile machine={machine} links={links} /> : null;
+  return machine ? <Tile machine={machine} links={links} line={line} /> : null;
 });
 
 const FRAMES: Partial<Record<ShownState, string>> = {
@@ -27,7 +36,7 @@ const FRAMES: Partial<Record<ShownState, string>> = {
   never: "border-edge border-dashed bg-surface",
 };
 
-function Tile({ machine, links }: { machine: BoardMachine; links: boolean }) {
+function Tile({ machine, links, line }: { machine: BoardMachine; links: boolean; line: boolean }) {
   const state = shownState(machine.state);
   const old = useReportOldSince(machine.reported_at ?? null);
   const title = machine.title || machine.name;
@@ -39,7 +48,7 @@ function Tile({ machine, links }: { machine: BoardMachine; links: boolean }) {
     >
       <StateStrip state={state} since={machine.state_since ?? null} />
       <div className="flex min-h-0 flex-1 flex-col px-[0.9em] pt-[0.55em] pb-[0.7em]">
-        <h3 className="truncate font-semibold text-[1.15em] leading-tight" title={title}>
+        <h3 className="shrink-0 truncate font-semibold text-[1.15em] leading-tight" title={title}>
           {links ? (
             <Link
               to="/machines/$machine"
@@ -52,13 +61,20 @@ function Tile({ machine, links }: { machine: BoardMachine; links: boolean }) {
             <ForeignText max={60}>{title}</ForeignText>
           )}
         </h3>
-        <p className="truncate text-[0.85em] text-ink-soft leading-snug">
+        <p className="shrink-0 truncate text-[0.85em] text-ink-soft leading-snug">
           <WhatGoesOn machine={machine} />
         </p>
-        <Counts machine={machine} />
-        <div className="min-h-[2.1em]">{machine.job && <JobProgress job={machine.job} />}</div>
-        <footer className="mt-auto flex items-center justify-between gap-2 pt-[0.5em] text-[0.8em] text-ink-soft">
+        <div className="my-auto">
+          <Counts machine={machine} />
+          <div className="min-h-[2.1em]">{machine.job && <JobProgress job={machine.job} />}</div>
+        </div>
+        <footer className="flex items-center justify-between gap-2 pt-[0.5em] text-[0.8em] text-ink-soft">
           <Unexplained machine={machine} links={links} />
+          {line && machine.line && (
+            <span className="mr-auto min-w-0 truncate">
+              <ForeignText max={40}>{machine.line}</ForeignText>
+            </span>
+          )}
           <DataAge reported_at={machine.reported_at ?? null} old={old !== null} />
         </footer>
       </div>
@@ -112,7 +128,7 @@ function Counts({ machine }: { machine: BoardMachine }) {
 
 function Unexplained({ machine, links }: { machine: BoardMachine; links: boolean }) {
   const count = machine.unexplained_stops;
-  if (count === 0) return <span />;
+  if (count === 0) return null;
   const badge = (
     <>
       <span aria-hidden="true" className="font-bold">
@@ -122,7 +138,7 @@ function Unexplained({ machine, links }: { machine: BoardMachine; links: boolean
     </>
   );
   const look =
-    "inline-flex items-center gap-[0.35em] rounded-full bg-warning-fill px-[0.7em] py-[0.1em] font-semibold text-on-warning";
+    "inline-flex items-center gap-[0.35em] whitespace-nowrap rounded-full bg-warning-fill px-[0.7em] py-[0.1em] font-semibold text-on-warning";
   if (!links) return <span className={look}>{badge}</span>;
   return (
     <Link to="/stops" search={{ machine: machine.id }} className={`relative z-1 ${look} hover:underline`}>
@@ -133,9 +149,9 @@ function Unexplained({ machine, links }: { machine: BoardMachine; links: boolean
 }
 
 function DataAge({ reported_at, old }: { reported_at: string | null; old: boolean }) {
-  if (reported_at === null) return <span>no report yet</span>;
+  if (reported_at === null) return <span className="ml-auto">no report yet</span>;
   return (
-    <span className={`whitespace-nowrap ${old ? "font-semibold text-ink" : ""}`}>
+    <span className={`ml-auto whitespace-nowrap ${old ? "font-semibold text-ink" : ""}`}>
       {old ? "last report " : <span className="sr-only">data of </span>}
       <Age of={reported_at} />
     </span>

@@ -13,6 +13,8 @@ import { type FactKind, factDetails, factText, KIND_WORDS } from "./fact-words.t
 
 const KINDS = Object.keys(KIND_WORDS) as FactKind[];
 const ALL = "all";
+/** Times that may be off by more than a little. */
+const DOUBTFUL = ["unverified", "wrong", "restamped"];
 
 const keyOf = (fact: Fact): string =>
   `${fact.agent} ${fact.epoch ?? ""} ${fact.seq ?? ""} ${fact.at} ${fact.kind} ${fact.kind === "count" ? fact.quality : ""}`;
@@ -85,7 +87,7 @@ export function EventsView({ id, range, time_zone }: ViewProps) {
             cell: (fact) => (
               <>
                 <ForeignText max={120}>{factText(fact)}</ForeignText>{" "}
-                {fact.clock !== "synchronized" && <Badge kind="unknown">clock {fact.clock}</Badge>}
+                {DOUBTFUL.includes(fact.clock) && <Badge kind="unknown">clock {fact.clock}</Badge>}
               </>
             ),
           },

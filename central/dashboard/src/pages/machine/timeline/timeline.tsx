@@ -134,7 +134,7 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
             {axis.at.map((at_ms) => (
               <g key={at_ms} transform={`translate(${xOf(at_ms)} 0)`}>
                 <path d={`M0 ${BAR_HEIGHT}v5`} className="stroke-edge" />
-                <text y={BAR_HEIGHT + 18} textAnchor="middle" className="fill-ink-soft text-xs">
+                <text y={BAR_HEIGHT + 18} textAnchor={anchorAt(xOf(at_ms), width)} className="fill-ink-soft text-xs">
                   {momentText(
                     at_ms,
                     axis.step_ms < 60_000 ? "timeToSecond" : axis.step_ms < 86_400_000 ? "time" : "day",
@@ -198,6 +198,9 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
     </div>
   );
 }
+
+/** Words at an edge stay inside. */
+const anchorAt = (x: number, width: number) => (x < 20 ? "start" : x > width - 20 ? "end" : "middle");
 
 function Details({ segment, time_zone }: { segment: Segment; time_zone: string }) {
   return (
