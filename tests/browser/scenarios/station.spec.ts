@@ -121,11 +121,11 @@ test("a whole shift with the network cut in the middle arrives complete", async 
 
   await reportScrap(page, "3", "Burr");
   await expect(feedback(page)).toContainText("Stored");
-  await expect(pieces(page)).toContainText("3Scrap");
+  await expect(pieces(page)).toContainText("Scrap3Rework");
   await reportScrap(page, "50", "Crack");
-  await expect(pieces(page)).toContainText("53Scrap");
+  await expect(pieces(page)).toContainText("Scrap53Rework");
   await feedback(page).getByRole("button", { name: "Undo" }).click();
-  await expect(pieces(page)).toContainText("3Scrap");
+  await expect(pieces(page)).toContainText("Scrap3Rework");
   await leaveNote(page, "The belt of the feeder is worn.");
   await scan(page, "4006381333931");
   await expect(feedback(page)).toContainText("4006381333931");
