@@ -35,6 +35,8 @@ interface Walked {
   heading: string | RegExp;
 }
 
+const slug = (words: string): string => words.toLowerCase().replaceAll(" ", "-");
+
 const PAGES: Walked[] = [
   { name: "plant-now", path: () => "/", heading: "Plant now" },
   { name: "plant-now-needs-attention", path: () => "/?abnormal=true", heading: "Plant now" },
@@ -47,6 +49,17 @@ const PAGES: Walked[] = [
       heading: /Press 1/,
     }),
   ),
+  { name: "agents", path: () => "/agents", heading: "Agents" },
+  { name: "agents-invite", path: () => "/agents/invite", heading: "Invite an agent" },
+  ...["Incidents", "Queues", "Dead letters", "Deliveries", "Alerts"].map(
+    (heading): Walked => ({ name: `work-${slug(heading)}`, path: () => `/work?show=${slug(heading)}`, heading }),
+  ),
+  ...["Machines", "Lines", "Products", "Work orders", "Reasons", "Operators", "Shifts", "Plants"].map(
+    (heading): Walked => ({ name: `records-${slug(heading)}`, path: () => `/records/${slug(heading)}`, heading }),
+  ),
+  { name: "users", path: () => "/users", heading: "Users" },
+  { name: "users-tokens", path: () => "/users?show=tokens", heading: "API tokens" },
+  { name: "users-audit", path: () => "/users?show=audit", heading: "Audit log" },
   { name: "machine-unknown", path: () => "/machines/999999", heading: "Machine" },
   { name: "no-such-page", path: () => "/nowhere", heading: "There is no such page" },
 ];
@@ -59,6 +72,13 @@ for (const { name, path, heading } of PAGES) {
     await lookAt(page, name);
   });
 }
+
+test("an agent: nothing is wrong in any size and theme", async ({ plantAtWork: _, visit }) => {
+  const page = await visit.dashboard("/agents");
+  await page.getByRole("link", { name: "hall-1" }).first().click();
+  await expect(page.getByRole("heading", { level: 1, name: "hall-1" })).toBeVisible();
+  await lookAt(page, "agent");
+});
 
 test("what opens over the pages: nothing is wrong with it either", async ({ plantAtWork: _, visit }) => {
   const page = await visit.dashboard("/stops");
