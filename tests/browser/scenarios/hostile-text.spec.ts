@@ -6,7 +6,7 @@ import { test } from "../stage/scenario.ts";
 
 test.use({ scene: "hostile-text" });
 
-const HTML = `<img src=x onerror=alert(1)>`;
+const HTML = `<img src onerror=alert(1)>`;
 const SCRIPT = `<script>alert("2")</script>`;
 const SQL = `'; DROP TABLE scans; --`;
 /** As a page writes what would turn the text around it. */
@@ -20,7 +20,7 @@ const TITLE_SHOWN = `${HTML}${OVERRIDE.shown}sserp`;
 const REASON = { code: "hostile", title: `${SCRIPT} ${SQL}` };
 const PRODUCT = { code: `<b id="injected">`, title: `<b id="injected">bold</b>` };
 const ORDER = { code: `WO-<svg/onload=alert(3)>`, product: PRODUCT.code, quantity: 10 };
-const OPERATOR = { number: "99", name: `${HTML} ${OVERRIDE.raw}annA`, badge: "BADGE-0099-XX", pin: "592746" };
+const OPERATOR = { number: "99", name: `<b id=injected>${OVERRIDE.raw}annA`, badge: "BADGE-0099-XX", pin: "592746" };
 const NOTE = `${SCRIPT}\n${TERMINAL.raw}${OVERRIDE.raw}`;
 
 /** Nothing of it has become a part of the page, and no character that hides or turns is left in it. */
@@ -44,7 +44,7 @@ test("hostile text is inert on every page of central and of the station", async 
   const station = await visit.station(MACHINE);
   await expect(station.getByText(TITLE_SHOWN)).toBeVisible();
   await scan(station, OPERATOR.badge);
-  await expect(station.getByRole("list", { name: "Operators" })).toContainText(`${HTML} ${OVERRIDE.shown}annA`);
+  await expect(station.getByRole("list", { name: "Operators" })).toContainText(`<b id=injected>${OVERRIDE.shown}annA`);
   await expectInert(station);
   await stage.machine(MACHINE, { state: "stopped", total: 3 });
   await station.getByRole("button", { name: `${REASON.title}` }).click();
