@@ -9,7 +9,7 @@ import { test } from "../stage/scenario.ts";
 test.use({ scene: "pictures" });
 
 const PICTURES = fileURLToPath(new URL("../../../docs/pictures", import.meta.url));
-const RUN_FOR_S = 240;
+const RUN_FOR_S = 120;
 
 /** Seconds for one piece. */
 const CYCLE_S = {
@@ -43,7 +43,7 @@ test("the pictures of the README", async ({ stage, plant: _, visit }) => {
       if (machine === "press-3" && stopped) continue;
       await stage.machine(machine, { total: Math.floor(seconds() / cycle_s) });
     }
-    if (!stopped && seconds() > RUN_FOR_S - 100) {
+    if (!stopped && seconds() > RUN_FOR_S - 50) {
       await stage.machine("press-3", { state: "stopped" });
       await stage.machine("packer-2", { state: "idle" });
       await enter(stage, "pieces", {
