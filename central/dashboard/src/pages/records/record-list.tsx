@@ -118,6 +118,7 @@ function useColumns<Row extends Kept>(resource: Resource<Row>, open: (row: Row) 
     {
       key: "name",
       title: resource.fields.find((field) => field.stays)?.label ?? "Name",
+      className: "min-w-28",
       cell: (row) => (
         <button
           type="button"

@@ -103,7 +103,9 @@ export function RecordSheet<Row extends Kept>({
     setTheirs(null);
   };
 
-  const title = base ? resource.nameOf(base) : `New ${resource.one}`;
+  const title = base
+    ? `${resource.one.charAt(0).toUpperCase()}${resource.one.slice(1)} ${resource.nameOf(base)}`
+    : `New ${resource.one}`;
   return (
     <SideSheet title={title} unsaved={unsaved} onClose={onClose}>
       <div className="flex flex-col gap-8">
