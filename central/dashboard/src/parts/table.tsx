@@ -34,14 +34,22 @@ export function Table<Row>({
   if (rows.length === 0) return <Empty>{empty}</Empty>;
   return (
     // A part that scrolls is reached by the keyboard too.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keys
-    <section className="overflow-x-auto rounded-card border border-line bg-surface" aria-label={caption} tabIndex={0}>
+    <section
+      className="relative overflow-x-auto rounded-card border border-line bg-surface"
+      aria-label={caption}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keys
+      tabIndex={0}
+    >
       <table className="w-full border-collapse text-sm">
         <caption className="sr-only">{caption}</caption>
         <thead className="border-line border-b text-ink-soft">
           <tr>
             {columns.map((column) => (
-              <th key={column.key} scope="col" className={`px-3 py-2 font-medium ${cellClass(column)}`}>
+              <th
+                key={column.key}
+                scope="col"
+                className={`whitespace-nowrap px-3 py-2 font-medium ${cellClass(column)}`}
+              >
                 {column.title}
               </th>
             ))}
