@@ -132,7 +132,7 @@ struct DivergenceResolved {
 }
 
 /// Accepts one process: it goes on in a new epoch from where its log leaves what is committed; the others stay refused.
-#[utoipa::path(post, operation_id = "resolve_divergence", path = "/agents/{agent}/divergence/resolve", tag = "agents", params(("agent" = uuid::Uuid, Path)), responses((status = OK, body = DivergenceResolved), Problems))]
+#[utoipa::path(post, operation_id = "resolve_divergence", path = "/agents/{agent}/divergence/resolve", tag = "agents", params(("agent" = uuid::Uuid, Path)), request_body = Decision, responses((status = OK, body = DivergenceResolved), Problems))]
 async fn resolve(
     State(administration): State<Arc<Administration>>,
     principal: Principal,

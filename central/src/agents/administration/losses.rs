@@ -211,7 +211,7 @@ struct Released {
 }
 
 /// Makes facts of quarantined events whose reason no longer holds; the rest stays.
-#[utoipa::path(post, operation_id = "release_quarantined_events", path = "/quarantined-events/release", tag = "agents", responses((status = OK, body = Released), Problems))]
+#[utoipa::path(post, operation_id = "release_quarantined_events", path = "/quarantined-events/release", tag = "agents", request_body = Release, responses((status = OK, body = Released), Problems))]
 async fn release(
     State(administration): State<Arc<Administration>>,
     principal: Principal,

@@ -100,7 +100,7 @@ async fn one(
 }
 
 /// Replaces a machine's title, line and microstop threshold.
-#[utoipa::path(put, operation_id = "replace_machine_settings", path = "/machine-settings/{machine}", tag = "machine_settings", params(("machine" = i32, Path)), responses((status = OK, body = MachineSettings), Problems))]
+#[utoipa::path(put, operation_id = "replace_machine_settings", path = "/machine-settings/{machine}", tag = "machine_settings", params(("machine" = i32, Path)), request_body = MachineSettingsChange, responses((status = OK, body = MachineSettings), Problems))]
 async fn replace(
     State(editing): State<Editing>,
     principal: Principal,
@@ -191,7 +191,7 @@ struct Transferred {
 }
 
 /// Lets another agent of the plant report a machine; what it reported so far becomes facts.
-#[utoipa::path(post, operation_id = "transfer_machine", path = "/machine-settings/{machine}/transfer", tag = "machine_settings", params(("machine" = i32, Path)), responses((status = OK, body = Transferred), Problems))]
+#[utoipa::path(post, operation_id = "transfer_machine", path = "/machine-settings/{machine}/transfer", tag = "machine_settings", params(("machine" = i32, Path)), request_body = Transfer, responses((status = OK, body = Transferred), Problems))]
 async fn transfer(
     State(administration): State<Arc<Administration>>,
     principal: Principal,
