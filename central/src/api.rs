@@ -124,7 +124,8 @@ mod tests {
     /// Name under which a type that is declared at the beginning of `text` stands in the document.
     fn schema_name(text: &str) -> Option<&str> {
         let end = |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-        let declared = ["struct ", "enum "].iter().filter_map(|word| text.find(word).map(|at| at + word.len())).min()?;
+        let declared =
+            ["struct ", "enum "].iter().filter_map(|word| text.find(word).map(|at| at + word.len())).min()?;
         let (attributes, name) = text.split_at(declared);
         let name = attributes.split_once("schema(as = ").map_or(name, |(_, name)| name);
         Some(&name[..end(name)])
