@@ -14,13 +14,13 @@ test("a change on a machine appears on the open dashboard without a reload", asy
   const press = tile(page, "press-1");
   await expect(press).toContainText("Running");
   await expect(press).toContainText("0good today");
-  await page.evaluate(() => sessionStorage.setItem("still", "the same document"));
-  const loads = await page.evaluate(() => performance.getEntriesByType("navigation")[0]?.startTime);
+  const loaded = await page.evaluate(() => performance.timeOrigin);
 
   await stage.machine("press-1", { total: 25 });
   await expect(press).toContainText("25good today");
   await stage.machine("press-1", { state: "stopped" });
-  await expect(press).toContainText("Stopped");
+  // Longer than a microstop.
+  await expect(press).toContainText(/Stopped[1-9]/);
   await expect(press).toContainText("1 unexplained");
   await expect(press).toContainText("No reason given yet");
   await stage.machine("press-1", { state: "running", total: 26 });
@@ -28,7 +28,7 @@ test("a change on a machine appears on the open dashboard without a reload", asy
   await expect(press).toContainText("26good today");
   // It is over, and nobody has said why.
   await expect(press).toContainText("1 unexplained");
-  expect(await page.evaluate(() => performance.getEntriesByType("navigation")[0]?.startTime)).toBe(loads);
+  expect(await page.evaluate(() => performance.timeOrigin), "no reload").toBe(loaded);
 });
 
 test("a stop is explained on the page of its machine", async ({ stage, plant: _, visit }) => {
@@ -45,7 +45,7 @@ test("a stop is explained on the page of its machine", async ({ stage, plant: _,
   await dialog.getByRole("button", { name: "Give this reason" }).click();
   await expect(dialog).toBeHidden();
   await expect(row).toContainText("Tool broken");
-  await expect(row).toContainText("Ada Auer");
+  await expect(row).toContainText("ada");
   await page
     .getByRole("link", { name: /^Plant now/ })
     .first()
@@ -116,7 +116,7 @@ test("a killed central: the page says since when it is old, and recovers by itse
   await expect(header.getByRole("status")).toHaveText("Live");
   await stage.direct({ do: "kill_central" });
   await expect(header.getByRole("status")).toHaveText("Reconnecting");
-  await expect(page.getByText(/^Not live\. This is how it was (2|3)\d s ago\./)).toBeVisible({ timeout: 45_000 });
+  await expect(page.getByText(/^Not live\. This is how it was [23]\d\ss ago\./)).toBeVisible({ timeout: 45_000 });
   // What happens meanwhile is shown as soon as central is back.
   await stage.machine("packer-2", { total: 31 });
   await stage.direct({ do: "resume_central" });

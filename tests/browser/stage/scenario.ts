@@ -10,6 +10,7 @@ import {
   expect,
   type Page,
 } from "@playwright/test";
+import { workAWhile } from "./entries.ts";
 import { People, type Session } from "./people.ts";
 import { Plant } from "./plant.ts";
 import { Stage } from "./stage.ts";
@@ -99,6 +100,8 @@ interface OfFile {
   stage: Stage;
   /** Machines in lines, orders, reasons, operators: known at central and at the station. */
   plant: Plant;
+  /** The same, with a job, a stop, entries and a scan to show. */
+  plantAtWork: Plant;
   people: People;
 }
 
@@ -115,6 +118,14 @@ export const test = base.extend<OfScenario, OfFile>({
   ],
 
   plant: [async ({ stage }, use) => use(await Plant.furnish(stage)), { scope: "worker", timeout: 60_000 }],
+
+  plantAtWork: [
+    async ({ stage, plant }, use) => {
+      await workAWhile(stage);
+      await use(plant);
+    },
+    { scope: "worker", timeout: 60_000 },
+  ],
 
   people: [async ({ browser, stage }, use) => use(new People(browser, stage)), { scope: "worker" }],
 

@@ -24,7 +24,7 @@ export function entryText(entry: StopEntry): string {
     case "ended":
       return entry.lasted_us == null ? "Ended" : `Ended after ${durationText(entry.lasted_us / 1000)}`;
     case "reason":
-      return `Reason: ${entry.reason ?? ""}`;
+      return `Reason: ${entry.reason_title || entry.reason || ""}`;
     case "note":
       return `Note: ${entry.note ?? ""}`;
     case "split":

@@ -42,7 +42,6 @@ pub struct Entry {
     pub detected_by: Option<String>,
     pub micro: Option<bool>,
     pub reason: Option<String>,
-    #[serde(skip)]
     pub reason_title: Option<String>,
     #[serde(skip)]
     pub planned: Option<bool>,

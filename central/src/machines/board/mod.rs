@@ -91,6 +91,8 @@ pub struct OpenStop {
     pub agent_id: i32,
     pub began_at: DateTime<Utc>,
     pub reason: Option<String>,
+    /// As the plant's master data has it.
+    pub reason_title: Option<String>,
 }
 
 /// A machine as it was told, with the text that every browser is sent.

@@ -97,7 +97,7 @@ function StopLine({ machine }: { machine: BoardMachine }) {
     if (!machine.open_stop?.reason) return null;
     return (
       <span className="block truncate text-sm">
-        <ForeignText max={60}>{machine.open_stop.reason}</ForeignText>
+        <ForeignText max={60}>{machine.open_stop.reason_title || machine.open_stop.reason}</ForeignText>
       </span>
     );
   }

@@ -105,7 +105,8 @@ function StateStrip({ state, since }: { state: ShownState; since: string | null 
 /** Why it stands, or what it makes, or who is there. */
 function WhatGoesOn({ machine }: { machine: BoardMachine }) {
   const parts: string[] = [];
-  if (machine.open_stop) parts.push(machine.open_stop.reason ?? "No reason given yet");
+  if (machine.open_stop)
+    parts.push(machine.open_stop.reason_title || machine.open_stop.reason || "No reason given yet");
   else if (machine.job) parts.push(machine.job.product_title || machine.job.product || machine.job.work_order);
   if (machine.operators.length > 0) parts.push(machine.operators.join(", "));
   if (parts.length === 0) return <>&nbsp;</>;
