@@ -34,6 +34,7 @@ fn listening_to(plant: &Plant, broker: Option<u16>) -> String {
         broker: broker.map(|port| ("127.0.0.1", port)),
         client_id: "line-1",
         interval_ms: 100,
+        microstop_below_ms: None,
     })
 }
 

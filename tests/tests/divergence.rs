@@ -36,6 +36,7 @@ impl Presses {
             broker: None,
             client_id: "line-1",
             interval_ms: 100,
+            microstop_below_ms: None,
         })
     }
 }

@@ -52,6 +52,7 @@ impl Floor {
             broker: Some(("127.0.0.1", self.to_broker.address.port())),
             client_id: "line-1",
             interval_ms: 100,
+            microstop_below_ms: None,
         })
     }
 }

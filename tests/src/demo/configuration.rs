@@ -9,6 +9,9 @@ use super::{DemoSettings, loopback};
 use crate::harness::binaries;
 use crate::plant::configuration::{Addresses, sections};
 
+/// A stop of the demo's machines lasts half a minute to two.
+const MICROSTOP_BELOW_MS: u32 = 10_000;
+
 pub(super) fn central_variables(settings: &DemoSettings, data: &Path) -> Vec<(&'static str, String)> {
     let agents = loopback(settings.agents_port).to_string();
     vec![
@@ -50,6 +53,7 @@ pub(super) fn agent(settings: &DemoSettings, data: &Path) -> anyhow::Result<Path
         broker: Some(("127.0.0.1", settings.mqtt_port)),
         client_id: "demo-line",
         interval_ms: 500,
+        microstop_below_ms: Some(MICROSTOP_BELOW_MS),
     });
     let text = format!(
         "# Written by the demo at every start.\n\n[agent]\ndata_dir = \"{}\"\n\n[status]\nlisten = \"{}\"\n\n\

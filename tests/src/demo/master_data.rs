@@ -24,15 +24,15 @@ pub(super) const OPERATORS: [(&str, &str, &str, &str); 3] = [
     ("103", "Cem Yilmaz", "9175", "BADGE-103"),
 ];
 
-const LINES: [(&str, &str); 2] = [("pressing", "Pressing"), ("packing", "Packing")];
+const LINES: [&str; 2] = ["Pressing", "Packing"];
 
 /// Name, title, line, product, and the pieces that it makes in about an hour.
 const MACHINES: [(&str, &str, &str, &str, i64); 5] = [
-    ("press-1", "Press 1", "pressing", "BRK-20", 7_000),
-    ("press-2", "Press 2", "pressing", "BRK-45", 2_500),
-    ("oven-1", "Curing oven", "pressing", "BRK-20-C", 1_800),
-    ("packer-1", "Packer", "packing", "BOX-100", 4_000),
-    ("mixer-1", "Glue mixer", "packing", "GLU-5", 800),
+    ("press-1", "Press 1", "Pressing", "BRK-20", 7_000),
+    ("press-2", "Press 2", "Pressing", "BRK-45", 2_500),
+    ("oven-1", "Curing oven", "Pressing", "BRK-20-C", 1_800),
+    ("packer-1", "Packer", "Packing", "BOX-100", 4_000),
+    ("mixer-1", "Glue mixer", "Packing", "GLU-5", 800),
 ];
 
 /// A little faster than the simulated machines are.
@@ -44,8 +44,8 @@ const PRODUCTS: [(&str, &str, i64); 5] = [
     ("GLU-5", "Glue, 5 l", 3_800),
 ];
 
-/// Each machine's orders: hours of work, and when they are due from now.
-const ORDERS: [(i64, i64); 3] = [(4, 6), (6, 26), (8, 32)];
+/// Each machine's orders: hours of work, and in how many they are due.
+const ORDERS: [(i64, i64); 3] = [(1, 3), (4, 10), (8, 26)];
 
 /// Code, title, what of, whether planned.
 const REASONS: [(&str, &str, &str, bool); 10] = [
@@ -66,8 +66,6 @@ const SHIFTS: [(&str, &str, &str); 3] =
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const WEEKS: u32 = 52;
 
-/// A stop of the simulated machines is half a minute to two.
-const MICROSTOP_BELOW_MS: i64 = 10_000;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Codes of a machine's work orders, the first one due first.
@@ -92,8 +90,8 @@ pub(super) async fn make_once(central: &Api, data: &Path) -> anyhow::Result<()> 
 }
 
 async fn what_needs_no_machine(central: &Api, now: DateTime<Utc>) -> anyhow::Result<()> {
-    for (name, title) in LINES {
-        central.make("lines", json!({ "plant": PLANT, "name": name, "title": title })).await?;
+    for name in LINES {
+        central.make("lines", json!({ "plant": PLANT, "name": name })).await?;
     }
     for (code, title, ideal_cycle_ms) in PRODUCTS {
         let product = json!({ "plant": PLANT, "code": code, "title": title, "ideal_cycle_ms": ideal_cycle_ms });
@@ -143,7 +141,7 @@ async fn settle_machines(central: &Api, known: &[Value]) -> anyhow::Result<()> {
             "version": machine["version"],
             "title": title,
             "line": line,
-            "microstop_below_ms": MICROSTOP_BELOW_MS,
+            "microstop_below_ms": machine["microstop_below_ms"],
         });
         central.replace(&format!("machine-settings/{}", machine["id"]), settings).await?;
     }
