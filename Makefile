@@ -16,13 +16,20 @@ node_modules/.package-lock.json: package-lock.json
 	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent
 
 # Everything, from a clean clone. SEEDS=50 tries more random faults, SEED=7 repeats one.
-test: pages fuzz
+test: pages fuzz target/tools/bin/schemathesis
 	npm run --silent test
 	cargo build --workspace --all-targets --locked
 	@if cargo nextest --version >/dev/null 2>&1; \
 		then cargo nextest run --workspace --locked && cargo test --workspace --doc --locked; \
 		else cargo test --workspace --locked; fi
 	npm run --silent browse --workspace tests/browser
+
+# What asks the API for everything that its document describes and rules out.
+target/tools/bin/schemathesis: Makefile
+	@python3 -c 'import ensurepip' 2>/dev/null || { echo "python3-venv is needed: apt install python3-venv" >&2; exit 1; }
+	python3 -m venv target/tools
+	target/tools/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5
+	@touch $@
 
 # Formatting, lints, documentation, licences and bans of dependencies. ADVISORIES=1 also asks the advisory database.
 check: node_modules/.package-lock.json

@@ -49,17 +49,18 @@ impl Api {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::PathBuf;
     use std::time::Duration;
 
     use process::clock::{Clock, SystemClock};
     use protocol::enrolment::KeyFingerprint;
+    use serde_json::Value;
 
     use super::*;
     use crate::auth::access::Outside;
 
-    /// The pages are typed from this file. After a change of the API: `UPDATE=1 cargo test -p central openapi`.
-    #[tokio::test]
-    async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
+    fn document() -> utoipa::openapi::OpenApi {
         let pool = sqlx::PgPool::connect_lazy("postgresql://nowhere").unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
         let reads = Reads { pool: pool.clone(), clock: clock.clone() };
@@ -75,12 +76,79 @@ mod tests {
             }),
             reads,
         };
-        let document = web::openapi::served(api.routes()).1.to_pretty_json().unwrap() + "\n";
+        web::openapi::served(api.routes()).1
+    }
+
+    /// The pages are typed from this file. After a change of the API: `UPDATE=1 cargo test -p central openapi`.
+    #[tokio::test]
+    async fn the_openapi_document_in_the_repository_is_that_of_the_routes() {
+        let document = document().to_pretty_json().unwrap() + "\n";
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(file, &document).unwrap();
         }
         let kept = std::fs::read_to_string(file).unwrap_or_default();
         assert!(kept == document, "central/openapi.json is outdated: UPDATE=1 cargo test -p central openapi");
+    }
+
+    /// What stands behind every `key` of the document.
+    fn texts_of<'d>(value: &'d Value, key: &str, found: &mut Vec<&'d str>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get(key).and_then(Value::as_str));
+                fields.values().for_each(|value| texts_of(value, key, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| texts_of(value, key, found)),
+            _ => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn the_openapi_document_names_every_operation_once_and_refers_to_nothing_that_is_not_there() {
+        let document = serde_json::to_value(document()).unwrap();
+        let mut references = Vec::new();
+        texts_of(&document, "$ref", &mut references);
+        assert!(references.len() > 100, "{references:?}");
+        for reference in references {
+            let pointer = reference.strip_prefix('#').unwrap_or_default();
+            assert!(document.pointer(pointer).is_some(), "{reference} is not there");
+        }
+        let mut names = Vec::new();
+        texts_of(&document, "operationId", &mut names);
+        let operations = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap());
+        assert_eq!(names.len(), operations.count(), "an operation has no name");
+        let once: BTreeSet<&str> = names.iter().copied().collect();
+        assert_eq!(once.len(), names.len(), "two operations share a name: {names:?}");
+    }
+
+    /// Name under which a type that is declared at the beginning of `text` stands in the document.
+    fn schema_name(text: &str) -> Option<&str> {
+        let end = |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+        let declared = ["struct ", "enum "].iter().filter_map(|word| text.find(word).map(|at| at + word.len())).min()?;
+        let (attributes, name) = text.split_at(declared);
+        let name = attributes.split_once("schema(as = ").map_or(name, |(_, name)| name);
+        Some(&name[..end(name)])
+    }
+
+    /// utoipa lets the later one of two schemas of one name replace the other without a word.
+    #[test]
+    fn no_two_types_share_a_name_in_the_openapi_document() {
+        let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        let mut named: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    for name in text.split("utoipa::ToSchema").skip(1).filter_map(schema_name) {
+                        named.entry(name.to_owned()).or_default().push(path.clone());
+                    }
+                }
+            }
+        }
+        assert!(named.len() > 100, "{named:?}");
+        named.retain(|_, files| files.len() > 1);
+        assert!(named.is_empty(), "give one of each a name of its own, with #[schema(as = …)]: {named:#?}");
     }
 }

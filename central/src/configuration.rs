@@ -4,7 +4,7 @@
 //! [`VARIABLES`] lists them, and an empty one counts as not set.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -20,8 +20,11 @@ use crate::sync;
 /// Read when no file is named and this one exists.
 pub const DEFAULT_FILE: &str = "/etc/central/central.toml";
 
+/// Each is compared with where a request comes from.
+const TRUSTED_PROXIES_MAX: usize = 64;
+
 /// Environment variables and the key that each of them replaces.
-pub const VARIABLES: [(&str, &str); 12] = [
+pub const VARIABLES: [(&str, &str); 13] = [
     ("CENTRAL_DATA_DIR", "data.dir"),
     ("CENTRAL_DATABASE_URL", "database.url"),
     ("CENTRAL_DATABASE_PASSWORD_FILE", "database.password_file"),
@@ -31,6 +34,7 @@ pub const VARIABLES: [(&str, &str); 12] = [
     ("CENTRAL_AGENTS_PUBLIC_ADDRESS", "agents.public_address"),
     ("CENTRAL_WEB_LISTEN", "web.listen"),
     ("CENTRAL_WEB_PUBLIC_URL", "web.public_url"),
+    ("CENTRAL_WEB_TRUSTED_PROXIES", "web.trusted_proxies"),
     ("CENTRAL_WEB_TLS_CERTIFICATE_FILE", "web.tls_certificate_file"),
     ("CENTRAL_WEB_TLS_KEY_FILE", "web.tls_key_file"),
     ("CENTRAL_WORKER_ENABLED", "worker.enabled"),
@@ -108,6 +112,8 @@ pub struct WebSection {
     pub listen: SocketAddr,
     /// How browsers reach it: scheme, host and port.
     pub public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-For` says who asks.
+    pub trusted_proxies: Vec<IpAddr>,
     /// PEM. Absent: without TLS.
     pub tls_certificate_file: Option<PathBuf>,
     pub tls_key_file: Option<PathBuf>,
@@ -180,6 +186,7 @@ impl Default for WebSection {
         WebSection {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
+            trusted_proxies: Vec::new(),
             tls_certificate_file: None,
             tls_key_file: None,
             connections_max: 2_048,
@@ -250,6 +257,11 @@ impl Configuration {
                     self.web.listen = parsed(name, &value, "an address and a port such as 127.0.0.1:8080")?;
                 }
                 "CENTRAL_WEB_PUBLIC_URL" => self.web.public_url = Some(value),
+                "CENTRAL_WEB_TRUSTED_PROXIES" => {
+                    let addresses =
+                        value.split(',').map(|it| parsed(name, it.trim(), "addresses such as 10.0.0.1,10.0.0.2"));
+                    self.web.trusted_proxies = addresses.collect::<Result<_, _>>()?;
+                }
                 "CENTRAL_WEB_TLS_CERTIFICATE_FILE" => self.web.tls_certificate_file = Some(PathBuf::from(value)),
                 "CENTRAL_WEB_TLS_KEY_FILE" => self.web.tls_key_file = Some(PathBuf::from(value)),
                 "CENTRAL_WORKER_ENABLED" => self.worker.enabled = parsed(name, &value, "true or false")?,
@@ -360,6 +372,13 @@ impl WebSection {
             (None, Some(_)) => problems.add(at.key("tls_key_file"), "has no tls_certificate_file beside it"),
             _ => {}
         }
+        if self.trusted_proxies.len() > TRUSTED_PROXIES_MAX {
+            let text = format!(
+                "{} addresses are too many: expected {TRUSTED_PROXIES_MAX} at most",
+                self.trusted_proxies.len()
+            );
+            problems.add(at.key("trusted_proxies"), text);
+        }
         if !(16..=65_536).contains(&self.connections_max) {
             let text = format!("{} is out of range: expected 16 to 65536", self.connections_max);
             problems.add(at.key("connections_max"), text);
@@ -412,6 +431,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_file_of_the_container_is_valid_with_its_mail_and_without() {
+        let text = include_str!("../../deploy/container/etc/central.toml");
+        assert!(load(text, &[]).unwrap().mail.host.is_none());
+        let (_, section) = text.split_once("# [mail]").unwrap();
+        let with_mail = format!("[mail]{}", section.replace("\n# ", "\n"));
+        assert_eq!(load(&with_mail, &[]).unwrap().mail.host.as_deref(), Some("mail.example"));
+    }
+
     fn is_key(text: &str) -> bool {
         text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
     }
@@ -421,10 +449,12 @@ mod tests {
         let variables = [
             ("CENTRAL_DATABASE_URL", "postgresql://central:secret@db/central"),
             ("CENTRAL_WEB_LISTEN", "0.0.0.0:80"),
+            ("CENTRAL_WEB_TRUSTED_PROXIES", "10.0.0.1, fd00::1"),
             ("CENTRAL_DATA_DIR", ""),
         ];
         let configuration = load("[web]\nlisten = \"127.0.0.1:1\"\n", &variables).unwrap();
         assert_eq!(configuration.web.listen.to_string(), "0.0.0.0:80");
+        assert_eq!(configuration.web.trusted_proxies, ["10.0.0.1", "fd00::1"].map(|it| it.parse::<IpAddr>().unwrap()));
         assert_eq!(configuration.data.dir, DataSection::default().dir);
         assert!(!format!("{configuration:?}").contains("secret"));
     }

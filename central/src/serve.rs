@@ -80,7 +80,8 @@ fn administration(
 /// Who may ask; says in the log how the first administrator comes in.
 async fn access(configuration: &Configuration, database: &Database, clock: Arc<dyn Clock>) -> anyhow::Result<Access> {
     let web = &configuration.web;
-    let outside = Outside { secure: web.is_secure(), origin: web.public_url.clone() };
+    let (origin, trusted_proxies) = (web.public_url.clone(), web.trusted_proxies.clone());
+    let outside = Outside { secure: web.is_secure(), origin, trusted_proxies };
     let access = Access::new(database.pool.clone(), database.reader.clone(), clock, outside);
     if let Some(code) = auth::setup::new_code(&database.pool, access.now()).await? {
         tracing::warn!(code, "there is no user yet: make the first administrator on the web page with this setup code");

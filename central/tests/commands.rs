@@ -63,6 +63,13 @@ impl Plant {
         (text(output.stdout), text(output.stderr), output.status.code().unwrap_or(-1))
     }
 
+    /// What commands left in the audit log, oldest first.
+    async fn audited(&self) -> Vec<String> {
+        let sql = "SELECT actor_kind || ' ' || action || ' ' || subject_id FROM audit_log
+                   WHERE plant_id = (SELECT id FROM plants) ORDER BY id";
+        sqlx::query_scalar(sql).fetch_all(&self.database.pool).await.unwrap()
+    }
+
     /// As if a backup from before the agents' first batches had been restored.
     async fn forget_what_was_synced(&self) {
         let forget = "UPDATE sync_ledger SET mark = 0, hash = decode(repeat('00', 16), 'hex'), instance_starts = 0,
@@ -114,6 +121,7 @@ async fn an_old_copy_is_shown_with_a_warning_and_the_accepted_process_goes_on() 
     let done = plant.told(&["agent", "resolve", "line-1", "--accept", "5/0000000000000abc"]).await;
     assert!(done.starts_with("main/line-1 goes on with 5/0000000000000abc in epoch 2, after event 12"), "{done}");
     assert!(done.contains("Every other process stays refused: stop it"), "{done}");
+    assert_eq!(plant.audited().await, ["command agent.resolve main/line-1"]);
     restored.push(&count(3));
     goes_on(&mut restored, 13, 13).await;
     assert_eq!(plant.central.pieces().await, 23);
@@ -200,6 +208,18 @@ async fn a_transferred_machine_brings_the_facts_that_were_held() {
     assert!(told.contains("3 events became facts, none stays in quarantine."), "{told}");
     assert!(told.contains("take it out of that agent's configuration"), "{told}");
     assert_eq!(plant.central.pieces().await, 5);
+    for verb in ["disable", "disable", "enable"] {
+        plant.told(&["agent", verb, "line-1"]).await;
+    }
+    assert_eq!(
+        plant.audited().await,
+        [
+            "command machine.transfer main/press-line-1",
+            "command quarantine.release main",
+            "command agent.disable main/line-1",
+            "command agent.enable main/line-1",
+        ]
+    );
     plant.central.assert_exact().await;
 }
 

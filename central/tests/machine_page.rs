@@ -12,6 +12,7 @@ use axum::http::{Request, StatusCode, header};
 use central::auth::tokens::{self, NewToken};
 use central::auth::{Access, Permission, Plants, Principal};
 use central::database::Database;
+use central::web::span::Span;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;
@@ -457,6 +458,45 @@ async fn a_split_makes_two_stops_that_are_explained_each_for_itself() {
 }
 
 #[tokio::test]
+async fn as_many_stops_are_unexplained_on_the_board_as_in_the_list() {
+    let api = Api::start().await;
+    // The agent began a new log: its second stop has the number of one that was explained. And one began before the span.
+    let again =
+        "INSERT INTO downtime_entries (at, plant_day, plant_id, machine_id, agent_id, epoch, seq, clock, stop, change,
+            began_at, lasted_us, state, detected_by, micro)
+        SELECT at, '2026-03-29', 1, m.id, m.agent_id, e, n, 'synchronized', stop, c::downtime_change, b, l, 'stopped',
+            'state', mi
+        FROM machines m, (VALUES
+            (t('10:00:00'), 2, 1, 2, 'began', NULL::timestamptz, NULL::bigint, NULL::boolean),
+            (t('10:05:00'), 2, 2, 2, 'ended', t('10:00:00'), 300000000, false),
+            (t('11:00:00'), 2, 3, 3, 'began', NULL, NULL, NULL),
+            (t('11:20:00'), 2, 4, 3, 'ended', t('11:00:00'), 1200000000, false),
+            (t('04:00:00') - interval '1 day', 1, 45, 9, 'began', NULL, NULL, NULL),
+            (t('05:00:00'), 1, 46, 9, 'ended', t('04:00:00') - interval '1 day', 90000000000, false)
+        ) v(at, e, n, stop, c, b, l, mi)
+        WHERE m.name = 'press' AND m.plant_id = 1";
+    sqlx::raw_sql(again).execute(&api.database.pool).await.unwrap();
+    api.posted("1/3/split", &json!({ "id": id(1), "from": "2026-03-29T11:10:00Z" })).await;
+    let now = api.access.now();
+    let span = Span { from: now - chrono::TimeDelta::hours(24), to: now + chrono::TimeDelta::hours(1) };
+    let machines = [api.press, api.filler].map(|id| i32::try_from(id).unwrap());
+    let mut connection = api.database.pool.acquire().await.unwrap();
+    let board = central::downtime::stops::unexplained(&mut connection, &machines, span).await.unwrap();
+    drop(connection);
+    let listed = api.get(&format!("/stops?unexplained=true&from={}&to={}", stamp(span.from), stamp(span.to))).await;
+    for (machine, expected) in machines.into_iter().zip([4, 1]) {
+        let of_machine =
+            listed["stops"].as_array().unwrap().iter().filter(|stop| stop["machine_id"] == machine).count();
+        assert_eq!((of_machine, board.get(&machine)), (expected, Some(&(expected as i64))), "{listed:#}");
+    }
+    api.database.close().await;
+}
+
+fn stamp(at: chrono::DateTime<chrono::Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}
+
+#[tokio::test]
 async fn what_may_not_be_said_of_a_stop_is_refused() {
     let mut api = Api::start().await;
     for (path, body, expected) in [
@@ -474,6 +514,10 @@ async fn what_may_not_be_said_of_a_stop_is_refused() {
     ] {
         api.refused(path, &body, expected).await;
     }
+    let retire = "UPDATE reasons SET active = false WHERE plant_id = 1 AND code = 'break'";
+    sqlx::raw_sql(retire).execute(&api.database.pool).await.unwrap();
+    let body = json!({ "id": id(1), "reason": "break", "why": "x" });
+    assert!(api.refused("1/2/reason", &body, StatusCode::BAD_REQUEST).await.contains("active"));
     let open = Api { press: api.filler, ..api };
     let body = json!({ "id": id(1), "from": "2026-03-29T06:30:00Z" });
     assert!(open.refused("1/1/split", &body, StatusCode::CONFLICT).await.contains("not over"));

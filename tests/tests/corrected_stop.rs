@@ -12,21 +12,6 @@ const ROWS: &str = "at,machine,signal,value
 2026-01-05T10:40:10Z,filler-1,count,7
 ";
 
-/// Status and answer.
-async fn post(site: &Site, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
-    let url = format!("http://{}{path}", site.central.web);
-    let token = format!("Bearer {}", site.central.token().unwrap_or_default());
-    let body = body.to_string();
-    let answer = tokio::task::spawn_blocking(move || -> anyhow::Result<(u16, String)> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = agent.post(&url).header("authorization", token).header("content-type", "application/json");
-        let mut response = request.send(body.as_bytes())?;
-        Ok((response.status().as_u16(), response.body_mut().read_to_string()?))
-    });
-    let (status, text) = answer.await??;
-    Ok((status, serde_json::from_str(&text)?))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_of_a_real_agent_is_split_and_explained_at_central() -> anyhow::Result<()> {
     let site = Site::start().await?;
@@ -52,14 +37,15 @@ async fn a_stop_of_a_real_agent_is_split_and_explained_at_central() -> anyhow::R
 
     let at = |stop: &Value, what: &str| format!("{stops}/{}/{}/{what}", stop["agent_id"], stop["stop"]);
     let split = json!({ "id": "00000000-0000-4000-8000-000000000001", "from": "2026-01-05T10:20:00Z" });
-    let (status, answer) = post(&site, &at(stop, "split"), &split).await?;
+    let (status, answer) = site.central.send("POST", &at(stop, "split"), &split).await?;
     assert_eq!(status, 200, "{answer}");
-    let (again, repeated) = post(&site, &at(stop, "split"), &split).await?;
+    let (again, repeated) = site.central.send("POST", &at(stop, "split"), &split).await?;
     assert_eq!((again, &repeated["already"], &repeated["stops"]), (200, &json!(true), &answer["stops"]));
     for (key, part, reason) in [(2, 0, "jam"), (3, 1, "break")] {
         let id = format!("00000000-0000-4000-8000-00000000000{key}");
         let part = &answer["stops"][part];
-        let (status, answer) = post(&site, &at(part, "reason"), &json!({ "id": id, "reason": reason })).await?;
+        let (status, answer) =
+            site.central.send("POST", &at(part, "reason"), &json!({ "id": id, "reason": reason })).await?;
         assert_eq!(status, 200, "{answer}");
     }
 

@@ -97,7 +97,7 @@ fn the_agent_of_the_simulated_plant_is_configured_right() {
 
 #[test]
 fn systemd_accepts_the_units() {
-    for unit in ["edge-agent", "central"] {
+    for (unit, program) in [("edge-agent", "edge-agent"), ("central", "central"), ("central-worker", "central")] {
         let text = read(&format!("deploy/systemd/{unit}.service"));
         for expected in ["Type=notify", "WatchdogSec=", "ProtectSystem=strict", "NoNewPrivileges=yes"] {
             assert!(text.contains(expected), "{unit}: {expected}");
@@ -105,7 +105,7 @@ fn systemd_accepts_the_units() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(format!("{unit}.service"));
         // The programs need not be installed where the units are checked.
-        std::fs::write(&file, text.replace(&format!("/usr/bin/{unit}"), "/bin/true")).unwrap();
+        std::fs::write(&file, text.replace(&format!("/usr/bin/{program}"), "/bin/true")).unwrap();
         let Ok(checked) = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output() else {
             eprintln!("skipped: systemd-analyze is not here");
             return;

@@ -18,12 +18,6 @@ use tokio_modbus::prelude::{ExceptionCode, Request, Response};
 use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::{Server, accept_tcp_connection};
 
-/// Hashes of `badge-17`, `pin-17`, `badge-18` and `pin-18`: argon2id, as cheap as it gets.
-const BADGE_17: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdCBvZiB0aGUgcGxhbnQ$aAcuBsfB9Y1SZQPNc8Ej+aTtMtoxmhHbS0qHz+pI7PI";
-const PIN_17: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdC1vZi0xNw$YYxGtOsGwvuY3umZPtBSrN6cd6/PZU4tIKvUDXc8msU";
-const BADGE_18: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdCBvZiB0aGUgcGxhbnQ$aw8Uapvq6mEQ8APVnhpWwuzy0n6X7cXs3A8s7mQqDRc";
-const PIN_18: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdC1vZi0xOA$oTvqAwYkHXApebXpkfDdPZU76fi4FUVQUjOsIKN1cvk";
-
 const RUNNING: u16 = 1;
 const STOPPED: u16 = 3;
 
@@ -98,17 +92,25 @@ impl Drop for Press {
     }
 }
 
+/// What people maintain, made as the dashboard makes it.
 async fn master_data(site: &Site) -> anyhow::Result<()> {
-    let sql = format!(
-        "INSERT INTO products (plant_id, code, title) SELECT id, 'P-1', 'Bracket' FROM plants WHERE name = '{PLANT}';
-         INSERT INTO work_orders (plant_id, code, product, quantity)
-             SELECT id, code, 'P-1', 100 FROM plants, (VALUES ('WO-1'), ('WO-2')) o(code) WHERE name = '{PLANT}';
-         INSERT INTO reasons (plant_id, code, title, applies_to) SELECT id, 'jam', 'Jam', 'downtime' FROM plants WHERE name = '{PLANT}';
-         INSERT INTO operators (plant_id, number, name, badge_hash, pin_hash)
-             SELECT id, o.* FROM plants, (VALUES ('17', 'Anna', '{BADGE_17}', '{PIN_17}'), ('18', 'Ben', '{BADGE_18}', '{PIN_18}')) o
-             WHERE plants.name = '{PLANT}';"
-    );
-    site.truth.execute(&sql).await
+    for (what, body) in [
+        ("products", json!({ "plant": PLANT, "code": "P-1", "title": "Bracket" })),
+        ("work-orders", json!({ "plant": PLANT, "code": "WO-1", "product": "P-1", "quantity": 100 })),
+        ("work-orders", json!({ "plant": PLANT, "code": "WO-2", "product": "P-1", "quantity": 100 })),
+        ("reasons", json!({ "plant": PLANT, "code": "jam", "title": "Jam", "applies_to": "downtime" })),
+        ("operators", json!({ "plant": PLANT, "number": "17", "name": "Anna", "badge": "badge-17", "pin": "738154" })),
+        ("operators", json!({ "plant": PLANT, "number": "18", "name": "Ben", "badge": "badge-18", "pin": "926418" })),
+    ] {
+        made(site, what, body).await?;
+    }
+    Ok(())
+}
+
+async fn made(site: &Site, what: &str, body: Value) -> anyhow::Result<Value> {
+    let (status, answer) = site.central.send("POST", &format!("/api/v1/{what}"), &body).await?;
+    ensure!(status == 201, "{what} {body} was answered {status}: {answer}");
+    Ok(answer)
 }
 
 /// What a browser does.
@@ -213,7 +215,7 @@ async fn a_shift_with_the_wire_cut_in_the_middle_arrives_whole() -> anyhow::Resu
 
     site.wire.set(Fault::Cut);
     page.until("the page to know it", |view| view["central"]["reachable"] == false).await?;
-    page.enter("log-on", json!({ "number": "18", "pin": "pin-18" })).await?;
+    page.enter("log-on", json!({ "number": "18", "pin": "926418" })).await?;
     press.is(STOPPED);
     let stopped = page
         .until("the stop", |view| {
@@ -291,7 +293,7 @@ async fn arrived(site: &Site) -> anyhow::Result<()> {
         ("the reports", 3, "SELECT count(*) FROM piece_entries"),
         ("what was taken back", 1, "SELECT count(*) FROM piece_entries WHERE takes_back AND operator = '18'"),
         ("what was said of the stop", 3, "SELECT count(*) FROM downtime_entries WHERE operator = '17' AND stop = 1"),
-        ("the calls for help", 2, "SELECT count(*) FROM alarms WHERE code = 'help'"),
+        ("the calls for help", 2, "SELECT count(*) FROM alarms WHERE code = 'call_for_help'"),
         ("good pieces", 13, "SELECT sum(delta)::bigint FROM production_logs WHERE quality = 'good'"),
         ("scrap", 2, "SELECT sum(delta)::bigint FROM production_logs WHERE quality = 'scrap'"),
     ];
@@ -311,16 +313,46 @@ async fn arrived(site: &Site) -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_who_left_and_a_new_order_are_known_as_soon_as_central_is_heard() -> anyhow::Result<()> {
+async fn what_people_maintain_at_central_is_what_the_station_goes_by() -> anyhow::Result<()> {
     let press = Press::start().await?;
     let site = Site::start().await?;
     let (_agent, page) = station(&site, &press).await?;
-    site.truth.execute("UPDATE operators SET active = false WHERE number = '18'").await?;
-    site.truth
-        .execute("INSERT INTO work_orders (plant_id, code, product) SELECT plant_id, 'WO-3', code FROM products")
-        .await?;
+    let (_, badge) = page.ask("log-on", Some(json!({ "id": new_id(), "badge": "badge-17" }))).await?;
+    let (_, pin) = page.ask("log-on", Some(json!({ "id": new_id(), "number": "18", "pin": "926418" }))).await?;
+    let on = page.view().await?;
+    let names: Vec<&Value> = on["operators"].as_array().into_iter().flatten().map(|it| &it["name"]).collect();
+    assert_eq!(names, ["Anna", "Ben"], "{badge} {pin}");
+    page.enter("log-off", json!({ "operator": "18" })).await?;
+
+    let operators = site.central.api("/api/v1/operators?q=Ben").await?;
+    let (id, version) = (&operators["operators"][0]["id"], &operators["operators"][0]["version"]);
+    let left = json!({ "version": version, "name": "Ben", "active": false });
+    let (status, answer) = site.central.send("PUT", &format!("/api/v1/operators/{id}"), &left).await?;
+    assert_eq!(status, 200, "{answer}");
+    made(&site, "work-orders", json!({ "plant": PLANT, "code": "WO-3", "product": "P-1" })).await?;
     page.until("the new order", |view| view["work_orders"].as_array().is_some_and(|it| it.len() == 3)).await?;
     let (status, answer) = page.ask("log-on", Some(json!({ "id": new_id(), "badge": "badge-18" }))).await?;
     assert_eq!((status, &answer["code"]), (403, &json!("unknown_badge")));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_for_help_is_an_incident_until_it_is_taken_back() -> anyhow::Result<()> {
+    let press = Press::start().await?;
+    let site = Site::start().await?;
+    let (_agent, page) = station(&site, &press).await?;
+    let until = async |what: &str, is: fn(&Value) -> bool| {
+        wait::until(what, async || {
+            let found = site.central.api("/api/v1/incidents").await?;
+            if is(&found["incidents"]) { Ok(Some(found["incidents"].clone())) } else { Err(anyhow::anyhow!("{found}")) }
+        })
+        .await
+    };
+    page.enter("help", json!({ "operator": null, "machine": "press-1", "active": true })).await?;
+    let open = until("the incident", |it| it.as_array().is_some_and(|it| it.len() == 1)).await?;
+    assert_eq!((&open[0]["kind"], &open[0]["resolved_at"]), (&json!("call_for_help"), &Value::Null), "{open}");
+    page.enter("help", json!({ "operator": null, "machine": "press-1", "active": false })).await?;
+    let over = until("its end", |it| it[0]["resolved_at"].is_string()).await?;
+    assert_eq!((&over[0]["id"], over.as_array().map(Vec::len)), (&open[0]["id"], Some(1)), "{over}");
     Ok(())
 }

@@ -11,6 +11,8 @@ import {
 import { feed } from "./live/feed.ts";
 import { MACHINE_VIEWS, type MachineView } from "./pages/machine/views.ts";
 import { PlantNowPage } from "./pages/plant-now/plant-now-page.tsx";
+import { USER_VIEWS, type UserView } from "./pages/users/views.ts";
+import { WORK_VIEWS, type WorkView } from "./pages/work/views.ts";
 import { flag, oneOf, text, wholeNumber } from "./search.ts";
 import { setupNeeded } from "./session/requests.ts";
 import { sessionQuery } from "./session/session.ts";
@@ -115,7 +117,84 @@ const stops = createRoute({
   component: lazyRouteComponent(() => import("./pages/stops/stops-page.tsx"), "StopsPage"),
 });
 
-const tree = root.addChildren([login, setup, kiosk, shell.addChildren([plantNow, machine, stops])]);
+const agents = createRoute({
+  getParentRoute: () => shell,
+  path: "/agents",
+  component: lazyRouteComponent(() => import("./pages/agents/agents-page.tsx"), "AgentsPage"),
+});
+
+const invite = createRoute({
+  getParentRoute: () => shell,
+  path: "/agents/invite",
+  component: lazyRouteComponent(() => import("./pages/agents/invite-page.tsx"), "InvitePage"),
+});
+
+const agent = createRoute({
+  getParentRoute: () => shell,
+  path: "/agents/$agent",
+  component: lazyRouteComponent(() => import("./pages/agents/agent-page.tsx"), "AgentPage"),
+});
+
+const work = createRoute({
+  getParentRoute: () => shell,
+  path: "/work",
+  validateSearch: (
+    search,
+  ): { show?: WorkView | undefined; state?: "open" | "resolved" | undefined; incident?: number | undefined } => ({
+    show: oneOf(...WORK_VIEWS)(search.show),
+    state: oneOf("open", "resolved")(search.state),
+    incident: wholeNumber(search.incident),
+  }),
+  component: lazyRouteComponent(() => import("./pages/work/work-page.tsx"), "WorkPage"),
+});
+
+const recordsHome = createRoute({
+  getParentRoute: () => shell,
+  path: "/records",
+  beforeLoad: ({ search }) => {
+    throw redirect({ to: "/records/$kind", params: { kind: "machines" }, search: { plant: search.plant } });
+  },
+});
+
+const records = createRoute({
+  getParentRoute: () => shell,
+  path: "/records/$kind",
+  validateSearch: (
+    search,
+  ): { q?: string | undefined; status?: "retired" | "all" | undefined; open?: string | undefined } => ({
+    q: text(search.q),
+    status: oneOf("retired", "all")(search.status),
+    open: text(search.open),
+  }),
+  component: lazyRouteComponent(() => import("./pages/records/records-page.tsx"), "RecordsPage"),
+});
+
+const users = createRoute({
+  getParentRoute: () => shell,
+  path: "/users",
+  validateSearch: (search): AuditSearch & { show?: UserView | undefined } => ({
+    show: oneOf(...USER_VIEWS)(search.show),
+    from: text(search.from),
+    to: text(search.to),
+    actor: text(search.actor),
+    action: text(search.action),
+  }),
+  component: lazyRouteComponent(() => import("./pages/users/users-page.tsx"), "UsersPage"),
+});
+
+interface AuditSearch {
+  from?: string | undefined;
+  to?: string | undefined;
+  actor?: string | undefined;
+  action?: string | undefined;
+}
+
+const tree = root.addChildren([
+  login,
+  setup,
+  kiosk,
+  shell.addChildren([plantNow, machine, stops, agents, invite, agent, work, recordsHome, records, users]),
+]);
 
 export function createPages(queries: QueryClient) {
   return createRouter({

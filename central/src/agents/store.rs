@@ -1,10 +1,12 @@
 //! `agents` and `enrolment_invitations`.
 
+use chrono::{DateTime, Utc};
 use protocol::enrolment::KeyFingerprint;
 use protocol::id::{AgentId, Name};
 use sqlx::{PgConnection, PgPool, Row as _};
 
 use crate::agents::enrolment::{Applicant, Enrolled, EnrolmentError, Invitation, secret_hash};
+use crate::auth::audit::{self, Actor, Entry};
 
 /// An enrolled agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,26 +152,39 @@ async fn insert_agent(
     Ok(())
 }
 
-/// Shuts an agent out, or lets it in again. It holds from the next request on; what was committed stays.
-pub async fn set_enabled(pool: &PgPool, agent: i32, enabled: bool, by: &str) -> sqlx::Result<()> {
+/// Shuts an agent out, or lets it in again. It holds from the next request on; what was committed stays. The change and its
+/// row in the audit log are one transaction.
+pub async fn set_enabled(
+    pool: &PgPool,
+    agent: i32,
+    enabled: bool,
+    (at, by): (DateTime<Utc>, &Actor<'_>),
+) -> sqlx::Result<()> {
     let mut transaction = pool.begin().await?;
-    set_enabled_in(&mut transaction, agent, enabled, by).await?;
-    transaction.commit().await
-}
-
-/// The same in a transaction of the caller's.
-pub async fn set_enabled_in(connection: &mut PgConnection, agent: i32, enabled: bool, by: &str) -> sqlx::Result<()> {
     // Waits for the batch that is being committed: none is after the transaction ends.
-    sqlx::query("SELECT FROM sync_ledger WHERE agent_id = $1 FOR UPDATE").bind(agent).execute(&mut *connection).await?;
-    sqlx::query(
-        "UPDATE agents SET enabled = $2, disabled_at = CASE WHEN $2 THEN NULL ELSE now() END,
+    sqlx::query("SELECT FROM sync_ledger WHERE agent_id = $1 FOR UPDATE")
+        .bind(agent)
+        .execute(&mut *transaction)
+        .await?;
+    let changed: Option<(i32, String, String)> = sqlx::query_as(
+        "UPDATE agents a SET enabled = $2, disabled_at = CASE WHEN $2 THEN NULL ELSE now() END,
                 disabled_by = CASE WHEN $2 THEN NULL ELSE $3 END
-         WHERE id = $1",
+         FROM plants p WHERE a.id = $1 AND a.enabled <> $2 AND p.id = a.plant_id RETURNING p.id, p.name, a.name",
     )
     .bind(agent)
     .bind(enabled)
-    .bind(by)
-    .execute(connection)
-    .await
-    .map(drop)
+    .bind(by.name)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    if let Some((plant_id, plant, name)) = changed {
+        let entry = Entry {
+            action: if enabled { "agent.enable" } else { "agent.disable" },
+            subject_kind: "agent",
+            subject_id: format!("{plant}/{name}"),
+            plant_id: Some(plant_id),
+            detail: serde_json::json!({}),
+        };
+        audit::record(&mut transaction, at, by, &entry).await?;
+    }
+    transaction.commit().await
 }

@@ -21,7 +21,7 @@ use sqlx::PgPool;
 use super::password::Hashing;
 use super::secret::{Secret, SecretHash, TokenText};
 use super::throttle::Throttle;
-use super::{Credential, Principal, origin, store, tokens};
+use super::{Credential, Principal, forwarded, origin, store, tokens};
 use crate::web::problem::Problem;
 use crate::web::server::PeerAddress;
 
@@ -40,6 +40,8 @@ pub struct Outside {
     pub secure: bool,
     /// `https://central.example`, where it is configured.
     pub origin: Option<String>,
+    /// Proxies that say in `X-Forwarded-For` whom they ask for.
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 /// Who may ask; one for the process, shared.
@@ -295,9 +297,11 @@ impl<S: Send + Sync> FromRequestParts<S> for PeerOf {
     }
 }
 
-/// The layer around every route under `/api/v1`.
+/// The layer around every route under `/api/v1`. Behind it the peer's address is that of who asks, not of a trusted proxy.
 pub async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    let client = forwarded::client(address(&parts.extensions), &parts.headers, &access.0.outside.trusted_proxies);
+    parts.extensions.insert(PeerAddress(client));
     match admit(&access, &parts).await {
         Ok(Some(principal)) => {
             parts.extensions.insert(principal);
@@ -344,7 +348,7 @@ mod tests {
 
     fn access(secure: bool) -> Access {
         let pool = PgPool::connect_lazy("postgresql://nowhere").unwrap();
-        let outside = Outside { secure, origin: None };
+        let outside = Outside { secure, ..Outside::default() };
         Access::new(pool.clone(), pool, Arc::new(SystemClock::new(0)), outside)
     }
 

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod audit;
+mod forwarded;
 mod origin;
 pub mod password;
 pub mod secret;

@@ -13,6 +13,7 @@ use super::resolve::Resolve;
 use crate::agents;
 use crate::agents::enrolment::{Wanted, invitation};
 use crate::agents::overview::{self, Agent};
+use crate::auth::Principal;
 use crate::configuration::Configuration;
 use crate::database::embedded::Purpose;
 use crate::database::embedded::account::name_of;
@@ -210,7 +211,8 @@ impl Which {
             super::say(format_args!("{}/{} was {word} already.", agent.plant, agent.name));
             return Ok(());
         }
-        match agents::store::set_enabled(&database.pool, agent.id, enabled, &who()).await {
+        let who = Principal::command(&who());
+        match agents::store::set_enabled(&database.pool, agent.id, enabled, (now(), &who.actor())).await {
             Ok(()) => super::say(format_args!("{}/{} is {word}.", agent.plant, agent.name)),
             Err(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()) => {
                 bail!("another enabled agent is called {}/{}: disable that one first", agent.plant, agent.name)

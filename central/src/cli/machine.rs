@@ -9,6 +9,7 @@ use process::configuration::nearest;
 use protocol::id::Name;
 
 use super::agent::Which;
+use crate::auth::Principal;
 use crate::configuration::Configuration;
 use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
@@ -88,7 +89,9 @@ async fn transfer(
     let agent = Which::new(to, Some(plant.clone())).find(database).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
     let tolerance = tolerance(configuration);
-    let released = quarantine::transfer_machine(&database.pool, &clock, tolerance, found.id, agent.id).await?;
+    let who = Principal::command(&super::agent::who());
+    let wanted = (found.id, agent.id);
+    let released = quarantine::transfer_machine(&database.pool, &clock, tolerance, wanted, &who.actor()).await?;
     super::say(format_args!(
         "{} reports {plant}/{machine} from here on. Of what it had reported before, {}\nWhat any other agent reports of it \
          from here on is quarantined: take it out of that agent's configuration.",
@@ -123,7 +126,8 @@ async fn release(
     };
     let selection = Selection { plant_id: found.id, reason, origin: origin.map(String::from) };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
-    let released = quarantine::release(&database.pool, &clock, tolerance(configuration), &selection).await?;
+    let (who, tolerance) = (Principal::command(&super::agent::who()), tolerance(configuration));
+    let released = quarantine::release(&database.pool, &clock, tolerance, &selection, &who.actor()).await?;
     super::say(match released {
         Released { facts: 0, held: 0 } => format!("No event of plant {plant} that was asked for is in quarantine."),
         released => spell(released),

@@ -8,6 +8,7 @@ use protocol::reply::DivergenceReason;
 use super::agent::{Which, now, who};
 use crate::agents::divergence::words::{advice, instance, resolved_text, spell_instance};
 use crate::agents::divergence::{self, Claimant, Divergence, Resolved};
+use crate::auth::Principal;
 use crate::database::Database;
 
 #[derive(Debug, clap::Args)]
@@ -45,7 +46,8 @@ impl Resolve {
             super::say(if self.json { divergence_json(&found).to_string() } else { divergence_text(&found) });
             return Ok(());
         };
-        let resolved = divergence::store::resolve(&database.pool, agent.id, accepted, &who(), now()).await?;
+        let (at, who) = (now(), Principal::command(&who()));
+        let resolved = divergence::store::resolve(&database.pool, agent.id, accepted, (at, &who.actor())).await?;
         super::say(match self.json {
             true => resolved_json(&found, accepted, resolved).to_string(),
             false => resolved_text(&found, accepted, resolved),
@@ -57,13 +59,16 @@ impl Resolve {
         let in_plant = |it: &Divergence| self.plant.as_deref().is_none_or(|plant| plant == it.plant_name);
         let known = divergence::store::list(&database.pool).await?;
         let (mut accepted, mut left) = (Vec::new(), Vec::new());
+        let who = Principal::command(&who());
         for found in known.into_iter().filter(|it| it.is_only_central_restored() && in_plant(it)) {
             let Some(living) = found.only_living() else {
                 left.push((found, "several processes claim its log".to_owned()));
                 continue;
             };
             let instance = living.instance;
-            match divergence::store::resolve(&database.pool, found.agent_id, instance, &who(), now()).await {
+            let done =
+                divergence::store::resolve(&database.pool, found.agent_id, instance, (now(), &who.actor())).await;
+            match done {
                 Ok(resolved) => accepted.push((found, instance, resolved)),
                 Err(error) => left.push((found, error.to_string())),
             }

@@ -16,7 +16,7 @@ use crate::machines::subject::{self, Subject};
 use crate::web::Reads;
 use crate::web::page::{self, Place, cut};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
-use crate::web::span::{MONTH, Span, span};
+use crate::web::span::{MONTH, span};
 
 const STOPS_DEFAULT: i64 = 100;
 const STOPS_MAX: i64 = 500;
@@ -163,7 +163,7 @@ async fn list(reads: &Reads, machines: &[Subject], asked: &MachineParameters) ->
     let entries = store::entries(&mut connection, &candidates).await?;
     let by_id: HashMap<i32, &Subject> = machines.iter().map(|machine| (machine.id, machine)).collect();
     let mut found = stops(&entries, |machine, agent| evidence_end(by_id.get(&machine).copied(), agent, at));
-    found.retain(|stop| on_page(stop, after, last) && overlaps(stop, span));
+    found.retain(|stop| on_page(stop, after, last) && stop.overlaps(span));
     found.retain(|stop| if asked.unexplained { stop.unexplained } else { asked.micro || stop.micro != Some(true) });
     let stops = found.into_iter().filter_map(|mut stop| {
         if !asked.history {
@@ -190,9 +190,4 @@ fn evidence_end(machine: Option<&Subject>, agent: i32, now: DateTime<Utc>) -> Op
 fn on_page(stop: &Stop, after: Option<Place>, last: Option<Place>) -> bool {
     let key = (stop.root_began_at, [stop.machine_id.into(), stop.agent_id.into(), stop.root]);
     after.is_none_or(|after| key < (after.at, after.keys)) && last.is_none_or(|last| key >= (last.at, last.keys))
-}
-
-fn overlaps(stop: &Stop, span: Span) -> bool {
-    let ended_before = stop.ended_at.is_some_and(|ended_at| ended_at <= span.from && stop.began_at < span.from);
-    stop.began_at < span.to && !ended_before
 }

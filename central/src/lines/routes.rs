@@ -85,7 +85,7 @@ async fn one(
 }
 
 /// Makes a line.
-#[utoipa::path(post, operation_id = "create_line", path = "/lines", tag = "lines", responses((status = CREATED, body = Line), Problems))]
+#[utoipa::path(post, operation_id = "create_line", path = "/lines", tag = "lines", request_body = NewLine, responses((status = CREATED, body = Line), Problems))]
 async fn create(
     State(editing): State<Editing>,
     principal: Principal,
@@ -95,7 +95,7 @@ async fn create(
 }
 
 /// Replaces a line's title.
-#[utoipa::path(put, operation_id = "replace_line", path = "/lines/{line}", tag = "lines", params(("line" = i32, Path)), responses((status = OK, body = Line), Problems))]
+#[utoipa::path(put, operation_id = "replace_line", path = "/lines/{line}", tag = "lines", params(("line" = i32, Path)), request_body = LineChange, responses((status = OK, body = Line), Problems))]
 async fn replace(
     State(editing): State<Editing>,
     principal: Principal,

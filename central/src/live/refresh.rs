@@ -22,9 +22,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{HEARTBEAT_EVERY, Hub, Topics};
+use crate::downtime::stops;
 use crate::machines::board::jobs::{self, Running};
 use crate::machines::board::picture::{Days, Job, JobBase, Picture};
 use crate::machines::board::store::{self, BaseWanted, EVENTS_FOLLOWED_MAX, Head, Touched, Wanted};
+use crate::web::span::Span;
 
 /// It is looked at least so often, whatever is notified or not.
 pub const POLL: Duration = Duration::from_secs(2);
@@ -259,7 +261,9 @@ impl Refresher {
         if machines.is_empty() {
             return Ok(());
         }
-        let mut counts = store::unexplained_stops(connection, machines, now - STOPS_OF).await?;
+        // An agent's clock may be a little ahead.
+        let span = Span { from: now - STOPS_OF, to: now + TimeDelta::hours(1) };
+        let mut counts = stops::unexplained(connection, machines, span).await?;
         let mut open = store::open_stops(connection, machines).await?;
         for machine in machines {
             if let Some(seen) = self.picture.machines.get_mut(machine) {

@@ -132,7 +132,7 @@ async fn one(
 }
 
 /// Makes an operator.
-#[utoipa::path(post, operation_id = "create_operator", path = "/operators", tag = "operators", responses((status = CREATED, body = Operator), Problems))]
+#[utoipa::path(post, operation_id = "create_operator", path = "/operators", tag = "operators", request_body = NewOperator, responses((status = CREATED, body = Operator), Problems))]
 async fn create(
     State(editing): State<Editing>,
     principal: Principal,
@@ -149,7 +149,7 @@ async fn create(
 }
 
 /// Replaces all of an operator but the number.
-#[utoipa::path(put, operation_id = "replace_operator", path = "/operators/{operator}", tag = "operators", params(("operator" = i32, Path)), responses((status = OK, body = Operator), Problems))]
+#[utoipa::path(put, operation_id = "replace_operator", path = "/operators/{operator}", tag = "operators", params(("operator" = i32, Path)), request_body = OperatorChange, responses((status = OK, body = Operator), Problems))]
 async fn replace(
     State(editing): State<Editing>,
     principal: Principal,

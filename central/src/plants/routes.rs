@@ -89,7 +89,7 @@ async fn one(
 }
 
 /// Makes a plant. Only administrators of all plants may.
-#[utoipa::path(post, operation_id = "create_plant", path = "/plants", tag = "plants", responses((status = CREATED, body = Plant), Problems))]
+#[utoipa::path(post, operation_id = "create_plant", path = "/plants", tag = "plants", request_body = NewPlant, responses((status = CREATED, body = Plant), Problems))]
 async fn create(
     State(editing): State<Editing>,
     principal: Principal,
@@ -121,7 +121,7 @@ async fn create(
 }
 
 /// Replaces a plant's title and time zone.
-#[utoipa::path(put, operation_id = "replace_plant", path = "/plants/{plant}", tag = "plants", params(("plant" = i32, Path)), responses((status = OK, body = Plant), Problems))]
+#[utoipa::path(put, operation_id = "replace_plant", path = "/plants/{plant}", tag = "plants", params(("plant" = i32, Path)), request_body = PlantChange, responses((status = OK, body = Plant), Problems))]
 async fn replace(
     State(editing): State<Editing>,
     principal: Principal,

@@ -39,6 +39,10 @@ pub async fn named(
         .await
 }
 
+pub async fn name_of(connection: &mut PgConnection, plant: i32) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar("SELECT name FROM plants WHERE id = $1").bind(plant).fetch_one(connection).await
+}
+
 /// What every badge hash of the plant is salted with.
 pub async fn badge_salt(connection: &mut PgConnection, plant: i32) -> Result<Vec<u8>, sqlx::Error> {
     sqlx::query_scalar("SELECT badge_salt FROM plants WHERE id = $1").bind(plant).fetch_one(connection).await

@@ -104,7 +104,7 @@ async fn one(
 }
 
 /// Makes a product.
-#[utoipa::path(post, operation_id = "create_product", path = "/products", tag = "products", responses((status = CREATED, body = Product), Problems))]
+#[utoipa::path(post, operation_id = "create_product", path = "/products", tag = "products", request_body = NewProduct, responses((status = CREATED, body = Product), Problems))]
 async fn create(
     State(editing): State<Editing>,
     principal: Principal,
@@ -114,7 +114,7 @@ async fn create(
 }
 
 /// Replaces all of a product but its code.
-#[utoipa::path(put, operation_id = "replace_product", path = "/products/{product}", tag = "products", params(("product" = i32, Path)), responses((status = OK, body = Product), Problems))]
+#[utoipa::path(put, operation_id = "replace_product", path = "/products/{product}", tag = "products", params(("product" = i32, Path)), request_body = ProductChange, responses((status = OK, body = Product), Problems))]
 async fn replace(
     State(editing): State<Editing>,
     principal: Principal,

@@ -111,7 +111,7 @@ async fn one(
 }
 
 /// Makes a reason.
-#[utoipa::path(post, operation_id = "create_reason", path = "/reasons", tag = "reasons", responses((status = CREATED, body = Reason), Problems))]
+#[utoipa::path(post, operation_id = "create_reason", path = "/reasons", tag = "reasons", request_body = NewReason, responses((status = CREATED, body = Reason), Problems))]
 async fn create(
     State(editing): State<Editing>,
     principal: Principal,
@@ -121,7 +121,7 @@ async fn create(
 }
 
 /// Replaces all of a reason but its code.
-#[utoipa::path(put, operation_id = "replace_reason", path = "/reasons/{reason}", tag = "reasons", params(("reason" = i32, Path)), responses((status = OK, body = Reason), Problems))]
+#[utoipa::path(put, operation_id = "replace_reason", path = "/reasons/{reason}", tag = "reasons", params(("reason" = i32, Path)), request_body = ReasonChange, responses((status = OK, body = Reason), Problems))]
 async fn replace(
     State(editing): State<Editing>,
     principal: Principal,

@@ -1,9 +1,12 @@
-//! Releasing what was set aside: quarantined events become facts when a person says so.
+//! Releasing what was set aside: quarantined events become facts when a person says so. It takes as many transactions as
+//! there are pieces, each with its row in the audit log: what was released before a failure is released and on record, and
+//! doing it again goes on with the rest.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use process::clock::Clock;
 use protocol::batch::OriginKind;
 use protocol::event::{KindTag, RawEvent};
@@ -11,8 +14,10 @@ use protocol::id::{OriginId, Seq};
 use protocol::time::{Monotonic, UtcMicros};
 use sqlx::{PgConnection, PgPool};
 
+use crate::auth::audit::{self, Actor, Entry};
 use crate::fact::PlantCalendar;
 use crate::machines::store::{self as machines, OriginKindOrd, PlaceName};
+use crate::plants;
 use crate::sync::facts::{Facts, Limits, Origin, Place, Source};
 use crate::sync::store::{self, Held};
 
@@ -44,6 +49,7 @@ pub async fn release(
     clock: &Arc<dyn Clock>,
     future_tolerance: Duration,
     selection: &Selection,
+    by: &Actor<'_>,
 ) -> sqlx::Result<Released> {
     let mut released = Released::default();
     let mut after = 0;
@@ -57,11 +63,38 @@ pub async fn release(
             future_us: i64::try_from(future_tolerance.as_micros()).unwrap_or(i64::MAX),
             closed_months: Default::default(),
         };
+        let at = limits.now;
         let piece = Box::pin(release_piece(&mut transaction, &held, limits)).await?;
+        if piece.facts > 0 {
+            record(&mut transaction, (moment(at), by), selection, piece).await?;
+        }
         transaction.commit().await?;
         released.facts += piece.facts;
         released.held += piece.held;
     }
+}
+
+async fn record(
+    connection: &mut PgConnection,
+    (at, by): (DateTime<Utc>, &Actor<'_>),
+    selection: &Selection,
+    released: Released,
+) -> sqlx::Result<()> {
+    let plant = plants::store::name_of(connection, selection.plant_id).await?;
+    let entry = Entry {
+        action: "quarantine.release",
+        subject_kind: "quarantine",
+        subject_id: plant,
+        plant_id: Some(selection.plant_id),
+        detail: serde_json::json!({
+            "reason": selection.reason, "origin": selection.origin, "facts": released.facts, "held": released.held,
+        }),
+    };
+    audit::record(connection, at, by, &entry).await
+}
+
+fn moment(at: UtcMicros) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at.0).unwrap_or_default()
 }
 
 async fn release_piece(connection: &mut PgConnection, held: &[Held], mut limits: Limits) -> sqlx::Result<Released> {
@@ -145,13 +178,23 @@ pub async fn transfer_machine(
     pool: &PgPool,
     clock: &Arc<dyn Clock>,
     future_tolerance: Duration,
-    machine: i32,
-    to_agent: i32,
+    (machine, to_agent): (i32, i32),
+    by: &Actor<'_>,
 ) -> anyhow::Result<Released> {
-    let Some((plant_id, name)) = store::transfer_machine(pool, machine, to_agent).await? else {
+    let mut transaction = pool.begin().await?;
+    let Some(done) = store::transfer_machine(&mut transaction, machine, to_agent).await? else {
         anyhow::bail!("machine {machine} and agent {to_agent} are not both of one plant: nothing was transferred");
     };
+    let entry = Entry {
+        action: "machine.transfer",
+        subject_kind: "machine",
+        subject_id: format!("{}/{}", done.plant, done.machine),
+        plant_id: Some(done.plant_id),
+        detail: serde_json::json!({ "from": done.from, "to": done.to }),
+    };
+    audit::record(&mut transaction, moment(clock.wall()), by, &entry).await?;
+    transaction.commit().await?;
     let reason = Some("machine_of_another_agent".to_owned());
-    let selection = Selection { plant_id, reason, origin: Some(name) };
-    Ok(release(pool, clock, future_tolerance, &selection).await?)
+    let selection = Selection { plant_id: done.plant_id, reason, origin: Some(done.machine) };
+    Ok(release(pool, clock, future_tolerance, &selection, by).await?)
 }

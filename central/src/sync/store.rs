@@ -654,15 +654,32 @@ pub async fn mark_released(connection: &mut PgConnection, ids: &[i64], at: UtcMi
     Ok(())
 }
 
-/// Makes another agent of the same plant the owner; returns the plant and the machine's name.
-pub async fn transfer_machine(pool: &sqlx::PgPool, machine: i32, agent: i32) -> sqlx::Result<Option<(i32, String)>> {
-    let row = sqlx::query(
-        "UPDATE machines m SET agent_id = a.id FROM agents a
-         WHERE m.id = $1 AND a.id = $2 AND a.plant_id = m.plant_id RETURNING m.plant_id, m.name",
+/// A machine that changed hands.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Transferred {
+    pub plant_id: i32,
+    pub plant: String,
+    pub machine: String,
+    /// Names of agents.
+    pub from: String,
+    pub to: String,
+}
+
+/// Makes another agent of the same plant the owner; none when they are not both of one plant.
+pub async fn transfer_machine(
+    connection: &mut PgConnection,
+    machine: i32,
+    agent: i32,
+) -> sqlx::Result<Option<Transferred>> {
+    sqlx::query_as(
+        "UPDATE machines m SET agent_id = a.id
+         FROM (SELECT m.id, f.name FROM machines m JOIN agents f ON f.id = m.agent_id WHERE m.id = $1 FOR UPDATE OF m) b,
+              agents a JOIN plants p ON p.id = a.plant_id
+         WHERE m.id = b.id AND a.id = $2 AND a.plant_id = m.plant_id
+         RETURNING p.id AS plant_id, p.name AS plant, m.name AS machine, b.name AS \"from\", a.name AS \"to\"",
     )
     .bind(machine)
     .bind(agent)
-    .fetch_optional(pool)
-    .await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    .fetch_optional(connection)
+    .await
 }

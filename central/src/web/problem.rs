@@ -53,7 +53,10 @@ pub enum Problems {
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
     PayloadTooLarge(Body<'static>),
-    /// The body is of another type than JSON.
+    /// The address is longer than 4 KiB.
+    #[response(status = 414, content_type = "application/problem+json")]
+    UriTooLong(Body<'static>),
+    /// The body is of another type than the one described.
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(Body<'static>),
     /// Too many attempts; `Retry-After` says when to come back.

@@ -115,7 +115,7 @@ async fn one(
 }
 
 /// Makes a work order.
-#[utoipa::path(post, operation_id = "create_work_order", path = "/work-orders", tag = "work_orders", responses((status = CREATED, body = WorkOrder), Problems))]
+#[utoipa::path(post, operation_id = "create_work_order", path = "/work-orders", tag = "work_orders", request_body = NewWorkOrder, responses((status = CREATED, body = WorkOrder), Problems))]
 async fn create(
     State(editing): State<Editing>,
     principal: Principal,
@@ -125,7 +125,7 @@ async fn create(
 }
 
 /// Replaces all of a work order but its code.
-#[utoipa::path(put, operation_id = "replace_work_order", path = "/work-orders/{work_order}", tag = "work_orders", params(("work_order" = i32, Path)), responses((status = OK, body = WorkOrder), Problems))]
+#[utoipa::path(put, operation_id = "replace_work_order", path = "/work-orders/{work_order}", tag = "work_orders", params(("work_order" = i32, Path)), request_body = WorkOrderChange, responses((status = OK, body = WorkOrder), Problems))]
 async fn replace(
     State(editing): State<Editing>,
     principal: Principal,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use central::agents::enrolment::Invitation;
+use central::auth::audit::{Actor, ActorKind};
 use central::sync::server::Server;
 use central::sync::{Settings, maintenance};
 use central::web::metrics::Exposes;
@@ -33,6 +34,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
+/// Who decides.
+pub(crate) const TEST: Actor<'_> = Actor { kind: ActorKind::Command, name: "test", address: None };
 pub(crate) const PRESS: OriginId = OriginId(1);
 pub(crate) const SELF: OriginId = OriginId(2);
 pub(crate) const SECOND: i64 = 1_000_000;

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use protocol::id::{Epoch, Instance, Seq};
 use protocol::reply::{DivergenceReason, Reply, Verdict};
 
-use crate::agent::{Agent, Central, PRESS, count};
+use crate::agent::{Agent, Central, PRESS, TEST, count};
 use crate::cluster::stock;
 
 fn reason(reply: &Reply) -> Option<DivergenceReason> {
@@ -17,7 +17,7 @@ fn reason(reply: &Reply) -> Option<DivergenceReason> {
 }
 
 async fn accept(central: &Central, agent: &Agent) -> Resolved {
-    resolve(&central.pool, 1, agent.instance, "test", central.now()).await.unwrap()
+    resolve(&central.pool, 1, agent.instance, (central.now(), &TEST)).await.unwrap()
 }
 
 /// Everything that a backup holds, put back as it was. The agents know nothing of it.

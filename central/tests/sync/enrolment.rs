@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use protocol::enrolment::EnrolmentReply;
 use protocol::id::AgentId;
 
-use crate::agent::{Central, Line, new_key};
+use crate::agent::{Central, Line, TEST, new_key};
 use crate::cluster::stock;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn a_replaced_computer_takes_over_the_machines_of_the_one_that_was_disable
     let mut old = central.agent("a").await;
     old.produce(1);
     old.accept(1, 1).await;
-    central::agents::store::set_enabled(&central.pool, 1, false, "test").await.unwrap();
+    central::agents::store::set_enabled(&central.pool, 1, false, (central.now(), &TEST)).await.unwrap();
     let mut new = central.agent("a").await;
     new.produce(2);
     new.accept(1, 2).await;

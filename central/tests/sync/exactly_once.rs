@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use crate::agent::Central;
+use crate::agent::{Central, TEST};
 use crate::cluster::stock;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,9 +24,9 @@ async fn a_disabled_agent_is_refused_at_its_next_request() {
     let mut agent = central.agent("a").await;
     agent.produce(2);
     agent.accept(1, 1).await;
-    central::agents::store::set_enabled(&central.pool, 1, false, "test").await.unwrap();
+    central::agents::store::set_enabled(&central.pool, 1, false, (central.now(), &TEST)).await.unwrap();
     let batch = agent.batch(2, 2);
     assert_eq!(agent.send(&batch).await.0, StatusCode::FORBIDDEN);
-    central::agents::store::set_enabled(&central.pool, 1, true, "test").await.unwrap();
+    central::agents::store::set_enabled(&central.pool, 1, true, (central.now(), &TEST)).await.unwrap();
     agent.accept(2, 2).await;
 }

@@ -7,7 +7,7 @@ use protocol::event::{EventKind, Gap, GapCause, KindTag, MachineState, StateChan
 use protocol::id::{Name, OriginId};
 use protocol::time::UtcMicros;
 
-use crate::agent::{Central, PRESS, SECOND, SELF, count};
+use crate::agent::{Central, PRESS, SECOND, SELF, TEST, count};
 use crate::cluster::stock;
 
 const TOLERANCE: Duration = Duration::from_secs(300);
@@ -32,7 +32,7 @@ async fn a_clock_that_is_ahead_makes_no_facts_until_its_time_has_come() {
     let partitions = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname LIKE 'production_logs_y%'";
     assert_eq!(central.count(partitions).await, 1, "no partition for 2099");
     central.clock.advance_us(3600 * SECOND);
-    let released = release(&central.pool, &central.clock(), TOLERANCE, &all()).await.unwrap();
+    let released = release(&central.pool, &central.clock(), TOLERANCE, &all(), &TEST).await.unwrap();
     assert_eq!(released, Released { facts: 1, held: 2 });
     assert_eq!(central.pieces().await, 6);
     central.assert_exact().await;
@@ -58,7 +58,7 @@ async fn events_of_another_agents_machine_wait_for_its_transfer() {
     assert_eq!(central.count(live).await, 0, "nor does it say how that machine stands");
 
     let machine: i32 = sqlx::query_scalar("SELECT id FROM machines").fetch_one(&central.pool).await.unwrap();
-    let released = transfer_machine(&central.pool, &central.clock(), TOLERANCE, machine, 2).await.unwrap();
+    let released = transfer_machine(&central.pool, &central.clock(), TOLERANCE, (machine, 2), &TEST).await.unwrap();
     assert_eq!(released, Released { facts: 3, held: 0 });
     assert_eq!((central.pieces().await, central.count(held).await), (5, 0));
     central.assert_exact().await;

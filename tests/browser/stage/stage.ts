@@ -1,10 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { PROGRAMS } from "../preconditions.ts";
 
-const PROGRAMS = fileURLToPath(
-  new URL(`../../../${process.env.CARGO_TARGET_DIR ?? "target"}/${process.env.PROFILE ?? "debug"}`, import.meta.url),
-);
 const READY_WITHIN_MS = 120_000;
 
 export interface Addresses {
@@ -75,6 +72,11 @@ export class Stage {
     return told.answer;
   }
 
+  /** A machine shows another state or counter reading; what is left out stays. */
+  async machine(name: string, shows: { state?: string; total?: number }): Promise<void> {
+    await this.direct({ do: "machine", name, ...shows });
+  }
+
   /** Runs `central …`. */
   async central(...args: string[]): Promise<string> {
     return (await this.direct({ do: "central", arguments: args })) as string;
@@ -85,7 +87,14 @@ export class Stage {
     return (await this.direct({ do: "rows", sql })) as Row[];
   }
 
+  /** What the programs wrote while they ran: for a test that failed. */
+  async logs(): Promise<string> {
+    const logs = await Promise.all((["central", "agent"] as const).map((of) => this.direct({ do: "log", of })));
+    return logs.map((log) => String(log)).join("\n\n");
+  }
+
   async strike(): Promise<void> {
+    if (this.process.exitCode !== null) return;
     const ended = new Promise<void>((resolve) => this.process.once("exit", () => resolve()));
     this.process.stdin?.end();
     await ended;

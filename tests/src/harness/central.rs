@@ -139,11 +139,37 @@ impl Central {
         tokio::task::spawn_blocking(move || get_with(&url, token.as_deref())).await?
     }
 
+    /// Sends JSON to its web port; status and answer.
+    pub async fn send(&self, method: &'static str, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
+        let (url, token, body) = (format!("http://{}{path}", self.web), self.token.clone(), body.to_string());
+        tokio::task::spawn_blocking(move || send(method, &url, token.as_deref(), &body)).await?
+    }
+
     /// The JSON of a page of its web port.
     pub async fn api(&self, path: &str) -> anyhow::Result<Value> {
         let text = self.get(path).await?;
         serde_json::from_str(&text).with_context(|| format!("{path} answered no JSON: {text}"))
     }
+}
+
+fn send(method: &str, url: &str, token: Option<&str>, body: &str) -> anyhow::Result<(u16, Value)> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(20)))
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let request = match method {
+        "POST" => agent.post(url),
+        "PUT" => agent.put(url),
+        _ => anyhow::bail!("{method} sends no body"),
+    };
+    let token = format!("Bearer {}", token.unwrap_or_default());
+    let request = request.header("authorization", token).header("content-type", "application/json");
+    let mut response = request.send(body).with_context(|| format!("cannot ask {url}"))?;
+    let text = response.body_mut().read_to_string()?;
+    let answer =
+        if text.is_empty() { Value::Null } else { serde_json::from_str(&text).with_context(|| text.clone())? };
+    Ok((response.status().as_u16(), answer))
 }
 
 /// A page, within a few seconds.

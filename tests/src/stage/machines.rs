@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use process::clock::{Clock as _, SystemClock};
@@ -10,7 +9,8 @@ use serde_json::json;
 
 use crate::plant::broker::BrokerConnection;
 
-pub(super) const NAMES: [&str; 3] = ["press-1", "press-2", "packer-1"];
+pub(super) const NAMES: [&str; 8] =
+    ["press-1", "press-2", "press-3", "welder-1", "welder-2", "oven-1", "packer-1", "packer-2"];
 
 #[derive(Debug)]
 pub(super) struct Machines {
@@ -52,9 +52,9 @@ impl Machines {
     }
 }
 
-/// What the agent must be told to listen to them, and where its station page is.
-pub(super) fn sections(station: SocketAddr, broker_port: u16) -> String {
-    let mut text = format!("[station]\nlisten = \"{station}\"\n");
+/// What the agent must be told to listen to them.
+pub(super) fn sections(broker_port: u16) -> String {
+    let mut text = String::new();
     for name in NAMES {
         let _ = write!(
             text,

@@ -9,7 +9,6 @@ mod direction;
 mod machines;
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -18,7 +17,6 @@ use tokio::sync::mpsc;
 use crate::harness::agent::Agent;
 use crate::harness::fault_proxy::Fault;
 use crate::harness::mosquitto::Mosquitto;
-use crate::harness::program::free_port;
 use crate::harness::{Site, wait};
 
 use direction::{Directed, Direction};
@@ -28,7 +26,6 @@ use machines::Machines;
 pub struct Stage {
     site: Site,
     agent: Agent,
-    station: SocketAddr,
     machines: Machines,
     _broker: Mosquitto,
 }
@@ -38,15 +35,14 @@ impl Stage {
     pub async fn set() -> anyhow::Result<Stage> {
         let site = Site::start().await?;
         let broker = Mosquitto::start().await?;
-        let station = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-        let mut agent = site.enrol("hall-1", &machines::sections(station, broker.port)).await?;
+        let mut agent = site.enrol("hall-1", &machines::sections(broker.port)).await?;
         agent.resume()?;
         agent.until_health("broker", "good").await?;
         let machines = Machines::switch_on(broker.port).await;
         let heard = "SELECT count(*) FROM machine_live WHERE last_reading_at IS NOT NULL";
         let expected = i64::try_from(machines::NAMES.len())?;
         wait::until_equal("every machine to be heard", expected, || site.truth.number(heard)).await?;
-        Ok(Stage { site, agent, station, machines, _broker: broker })
+        Ok(Stage { site, agent, machines, _broker: broker })
     }
 
     /// Plays until there are no more directions.
@@ -70,7 +66,7 @@ impl Stage {
     fn addresses(&self) -> Value {
         json!({
             "central": format!("http://{}", self.site.central.web),
-            "station": format!("http://{}", self.station),
+            "station": format!("http://{}", self.agent.station),
         })
     }
 

@@ -1,5 +1,5 @@
 /** The API's things by short names. What they are is in its document. */
-import type { operations } from "../api.generated.ts";
+import type { components, operations } from "../api.generated.ts";
 
 /** What an operation answers when it succeeds. */
 type Answer<Name extends keyof operations> = operations[Name] extends {
@@ -23,3 +23,6 @@ export type Stint = Answer<"machine_jobs">["jobs"][number];
 export type Scan = Answer<"machine_scans">["scans"][number];
 export type ShiftLogEntry = Answer<"machine_shift_log">["entries"][number];
 export type Fact = Answer<"machine_events_by_id">["events"][number];
+
+/** A thing by its name in the document. */
+export type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];

@@ -1,5 +1,6 @@
 /** Who is logged on: asked once, kept until it changes, forgotten with the first answer that says so. */
 import { queryOptions, useSuspenseQuery } from "@tanstack/react-query";
+import { useRef } from "react";
 import { Problem, problemFrom, UNREACHABLE } from "../api/problem.ts";
 import { rememberLoggedOn, takeEarlySession, wasLoggedOn } from "./early.ts";
 
@@ -48,11 +49,13 @@ async function requestSession(): Promise<Session | null> {
   return body as Session;
 }
 
-/** The session, inside the shell, where there always is one. */
+/** The session, inside the shell, where there always is one. When it ends, the last one until the log-in is shown. */
 export function useSession(): Session {
   const { data } = useSuspenseQuery(sessionQuery);
-  if (!data) throw new Problem(401, "Nobody is logged in", "Log in again.");
-  return data;
+  const last = useRef(data);
+  if (data) last.current = data;
+  if (!last.current) throw new Problem(401, "Nobody is logged in", "Log in again.");
+  return last.current;
 }
 
 export const useMay = (permission: Permission): boolean => useSession().permissions.includes(permission);

@@ -1,7 +1,8 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { setServerTime } from "screens/clock.ts";
+import { serverNow, setServerTime } from "screens/clock.ts";
 import { answer, api } from "../api/client.ts";
 import type { Stop } from "../api/types.ts";
+import { spanOf } from "../time/range.ts";
 
 export interface StopFilter {
   machine?: number | undefined;
@@ -21,8 +22,7 @@ export const stopsQuery = (filter: StopFilter) =>
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam, signal }) => {
       const query = {
-        from: new Date(filter.from_ms).toISOString(),
-        ...(filter.to_ms !== undefined && { to: new Date(filter.to_ms).toISOString() }),
+        ...spanOf({ from_ms: filter.from_ms, to_ms: filter.to_ms }, serverNow()),
         ...(filter.unexplained && { unexplained: true }),
         ...(filter.micro && { micro: true }),
         history: true,

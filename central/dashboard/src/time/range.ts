@@ -51,6 +51,15 @@ export function rangeOf(search: RangeSearch, now_ms: number, time_zone: string):
   }
 }
 
+/**
+ * The span to ask for. A live range ends a little ahead, since an agent's clock may be; asked for without its end, a
+ * long one would end a day after its beginning.
+ */
+export function spanOf(range: Pick<Range, "from_ms"> & { to_ms: number | undefined }, now_ms: number) {
+  const to_ms = range.to_ms ?? now_ms + HOUR_MS;
+  return { from: new Date(range.from_ms).toISOString(), to: new Date(to_ms).toISOString() };
+}
+
 function customRange({ from, to }: RangeSearch) {
   const [from_ms, to_ms] = [Date.parse(from ?? ""), Date.parse(to ?? "")];
   if (Number.isNaN(from_ms) || Number.isNaN(to_ms) || from_ms >= to_ms) return undefined;

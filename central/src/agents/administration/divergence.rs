@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Administration, existing, note};
+use super::{Administration, existing};
 use crate::agents::divergence::words::{advice, instance, resolved_text, spell_instance};
 use crate::agents::divergence::{self, Claimant, ResolveError};
 use crate::agents::overview::Agent;
@@ -132,7 +132,7 @@ struct DivergenceResolved {
 }
 
 /// Accepts one process: it goes on in a new epoch from where its log leaves what is committed; the others stay refused.
-#[utoipa::path(post, operation_id = "resolve_divergence", path = "/agents/{agent}/divergence/resolve", tag = "agents", params(("agent" = uuid::Uuid, Path)), responses((status = OK, body = DivergenceResolved), Problems))]
+#[utoipa::path(post, operation_id = "resolve_divergence", path = "/agents/{agent}/divergence/resolve", tag = "agents", params(("agent" = uuid::Uuid, Path)), request_body = Decision, responses((status = OK, body = DivergenceResolved), Problems))]
 async fn resolve(
     State(administration): State<Arc<Administration>>,
     principal: Principal,
@@ -144,21 +144,18 @@ async fn resolve(
     let agent = existing(&administration, &principal, uuid).await?;
     let before = of(&administration, &agent).await?;
     let now = administration.reads.now();
-    let done = divergence::store::resolve(&administration.pool, agent.id, accepted, &principal.name, now).await;
+    let by = (now, &principal.actor());
+    let done = divergence::store::resolve(&administration.pool, agent.id, accepted, by).await;
     let resolved = done.map_err(|error| match error {
         ResolveError::Database(error) => error.into(),
         refused => Problem::conflict(refused.to_string()),
     })?;
-    let answer = DivergenceResolved {
+    Ok(Json(DivergenceResolved {
         accepted: spell_instance(accepted),
         epoch: resolved.epoch.0,
         after_seq: resolved.after.0,
         lost_from_seq: resolved.lost.map(|(first, _)| first.0),
         lost_to_seq: resolved.lost.map(|(_, last)| last.0),
         text: resolved_text(&before, accepted, resolved),
-    };
-    let mut connection = administration.pool.acquire().await?;
-    let by = (&*administration, &principal);
-    note(&mut connection, by, "resolve", &agent, serde_json::json!(answer)).await?;
-    Ok(Json(answer))
+    }))
 }

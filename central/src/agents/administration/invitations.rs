@@ -99,7 +99,7 @@ struct Invited {
 }
 
 /// Makes a code that lets one agent in, once.
-#[utoipa::path(post, operation_id = "invite_agent", path = "/agents/invitations", tag = "agents", responses((status = CREATED, body = Invited), Problems))]
+#[utoipa::path(post, operation_id = "invite_agent", path = "/agents/invitations", tag = "agents", request_body = NewInvitation, responses((status = CREATED, body = Invited), Problems))]
 async fn invite(
     State(administration): State<Arc<Administration>>,
     principal: Principal,

@@ -11,7 +11,6 @@ use utoipa_axum::routes;
 
 use super::{Administration, existing, store};
 use crate::auth::{Permission, Principal};
-use crate::master_data::change;
 use crate::plants;
 use crate::sync::facts::Quarantine;
 use crate::sync::quarantine::{self, Selection};
@@ -212,7 +211,7 @@ struct Released {
 }
 
 /// Makes facts of quarantined events whose reason no longer holds; the rest stays.
-#[utoipa::path(post, operation_id = "release_quarantined_events", path = "/quarantined-events/release", tag = "agents", responses((status = OK, body = Released), Problems))]
+#[utoipa::path(post, operation_id = "release_quarantined_events", path = "/quarantined-events/release", tag = "agents", request_body = Release, responses((status = OK, body = Released), Problems))]
 async fn release(
     State(administration): State<Arc<Administration>>,
     principal: Principal,
@@ -225,12 +224,8 @@ async fn release(
     }
     let mut connection = administration.pool.acquire().await?;
     let plant = plants::named(&mut connection, &principal, &wanted.plant).await?;
-    let detail = serde_json::json!({ "reason": wanted.reason, "origin": wanted.origin });
     let selection = Selection { plant_id: plant.id, reason: wanted.reason, origin: wanted.origin };
     let (clock, tolerance) = (&administration.reads.clock, administration.future_tolerance);
-    let done = quarantine::release(&administration.pool, clock, tolerance, &selection).await?;
-    let by = (administration.reads.now(), &principal);
-    let detail = serde_json::json!({ "selection": detail, "facts": done.facts, "held": done.held });
-    change::record(&mut connection, by, ("quarantine", "release"), (&plant.name, &plant.name), detail).await?;
+    let done = quarantine::release(&administration.pool, clock, tolerance, &selection, &principal.actor()).await?;
     Ok(Json(Released { facts: done.facts, held: done.held }))
 }

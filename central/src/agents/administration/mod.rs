@@ -1,8 +1,8 @@
 //! What administrators do with agents over the API, by the same rules as `central agent` on the command line: let one in,
 //! shut one out, decide between two histories, look at what was lost, refused or set aside.
 //!
-//! A decision is committed before its entry in the audit log where it spans transactions of its own (a divergence, a
-//! release, a transfer); all others are one transaction with it.
+//! What changes something has its row in the audit log in the transaction of the change, whoever asked for it: a release,
+//! which spans several, one in each.
 
 pub mod divergence;
 pub mod invitations;
@@ -15,14 +15,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use protocol::enrolment::KeyFingerprint;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::overview::{self, Agent};
 use crate::auth::{Permission, Principal};
 use crate::machines;
-use crate::master_data::change;
 use crate::web::Reads;
 use crate::web::problem::{Problem, Problems, Segments};
 
@@ -78,8 +77,8 @@ async fn set_enabled(
     principal.may(Permission::ManageAgents)?;
     let agent = existing(administration, principal, uuid).await?;
     if agent.enabled != enabled {
-        let mut transaction = administration.pool.begin().await?;
-        super::store::set_enabled_in(&mut transaction, agent.id, enabled, &principal.name).await.map_err(|error| {
+        let by = (administration.reads.now(), &principal.actor());
+        super::store::set_enabled(&administration.pool, agent.id, enabled, by).await.map_err(|error| {
             if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
                 return Problem::conflict(format!(
                     "another enabled agent is called {}: disable that one first",
@@ -88,9 +87,6 @@ async fn set_enabled(
             }
             error.into()
         })?;
-        let verb = if enabled { "enable" } else { "disable" };
-        note(&mut transaction, (administration, principal), verb, &agent, serde_json::json!({})).await?;
-        transaction.commit().await?;
     }
     existing(administration, principal, uuid).await.map(Json)
 }
@@ -101,15 +97,4 @@ async fn existing(administration: &Administration, principal: &Principal, uuid: 
     let filter = overview::store::Filter { plants, uuid: Some(uuid), ..overview::store::Filter::default() };
     let found = overview::store::agents(&administration.reads.pool, filter, 1, administration.reads.now()).await?;
     found.into_iter().next().ok_or_else(|| Problem::not_found("there is no such agent"))
-}
-
-async fn note(
-    connection: &mut PgConnection,
-    (administration, principal): (&Administration, &Principal),
-    verb: &str,
-    agent: &Agent,
-    detail: serde_json::Value,
-) -> Result<(), Problem> {
-    let by = (administration.reads.now(), principal);
-    change::record(connection, by, ("agent", verb), (&agent.plant, &agent.name), detail).await
 }

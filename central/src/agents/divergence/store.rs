@@ -8,7 +8,9 @@ use protocol::reply::DivergenceReason;
 use protocol::time::{ClockQuality, UtcMicros};
 use sqlx::{PgConnection, PgPool, Row as _};
 
+use crate::agents::divergence::words::spell_instance;
 use crate::agents::divergence::{Claimant, Divergence, ResolveError, Resolved};
+use crate::auth::audit::{self, Actor, Entry};
 use crate::fact::{Head, PlantCalendar, utc_day};
 use crate::gaps;
 use crate::sync::facts::{month_of, seq_bits};
@@ -237,13 +239,13 @@ async fn claimants(
         .collect()
 }
 
-/// Accepts one process of an agent's latest divergence. Its next batch is answered with the new epoch.
+/// Accepts one process of an agent's latest divergence. Its next batch is answered with the new epoch. The decision and its
+/// row in the audit log are one transaction.
 pub async fn resolve(
     pool: &PgPool,
     agent: i32,
     instance: Instance,
-    by: &str,
-    at: DateTime<Utc>,
+    (at, by): (DateTime<Utc>, &Actor<'_>),
 ) -> Result<Resolved, ResolveError> {
     let mut transaction = pool.begin().await?;
     let (ledger, _) =
@@ -278,7 +280,7 @@ pub async fn resolve(
     )
     .bind(divergence)
     .bind(at)
-    .bind(by)
+    .bind(by.name)
     .bind(i64::from(instance.starts))
     .bind(instance.id.cast_signed())
     .execute(&mut *transaction)
@@ -287,8 +289,31 @@ pub async fn resolve(
     if let Some(lost) = lost {
         record_loss(&mut transaction, agent, &ledger, divergence, lost, at).await?;
     }
+    let resolved = Resolved { epoch, after: resumption.mark, lost };
+    record_decision(&mut transaction, (at, by), agent, instance, resolved).await?;
     transaction.commit().await?;
-    Ok(Resolved { epoch, after: resumption.mark, lost })
+    Ok(resolved)
+}
+
+async fn record_decision(
+    connection: &mut PgConnection,
+    (at, by): (DateTime<Utc>, &Actor<'_>),
+    agent: i32,
+    instance: Instance,
+    resolved: Resolved,
+) -> sqlx::Result<()> {
+    let (plant_id, plant, name): (i32, String, String) =
+        sqlx::query_as("SELECT p.id, p.name, a.name FROM agents a JOIN plants p ON p.id = a.plant_id WHERE a.id = $1")
+            .bind(agent)
+            .fetch_one(&mut *connection)
+            .await?;
+    let detail = serde_json::json!({
+        "accepted": spell_instance(instance), "epoch": resolved.epoch.0, "after_seq": resolved.after.0,
+        "lost_from_seq": resolved.lost.map(|(first, _)| first.0), "lost_to_seq": resolved.lost.map(|(_, last)| last.0),
+    });
+    let subject_id = format!("{plant}/{name}");
+    let entry = Entry { action: "agent.resolve", subject_kind: "agent", subject_id, plant_id: Some(plant_id), detail };
+    audit::record(connection, at, by, &entry).await
 }
 
 /// Notes what central had acknowledged and has no more, as a gap of the epoch that it was in.

@@ -185,7 +185,9 @@ async fn correct(
     if let Saying::Reason { code, .. } = &correction.saying
         && !store::reason_exists(&mut transaction, subject.plant_id, code).await?
     {
-        return Err(Problem::bad_request("reason is no code of a reason for stops in this plant's master data"));
+        return Err(Problem::bad_request(
+            "reason is no code of an active reason for stops in this plant's master data",
+        ));
     }
     let head = store::Head {
         at,

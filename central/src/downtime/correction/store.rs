@@ -49,10 +49,10 @@ pub async fn roots(connection: &mut PgConnection, machine: i32, agent: i32, stop
     .await
 }
 
-/// Whether the plant's master data has this reason for stops.
+/// Whether the plant's master data has this reason for stops, and it may still be given.
 pub async fn reason_exists(connection: &mut PgConnection, plant: i32, code: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM reasons WHERE plant_id = $1 AND code = $2 AND applies_to = 'downtime')",
+        "SELECT EXISTS (SELECT FROM reasons WHERE plant_id = $1 AND code = $2 AND applies_to = 'downtime' AND active)",
     )
     .bind(plant)
     .bind(code)

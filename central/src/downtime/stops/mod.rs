@@ -1,4 +1,5 @@
-//! Stops as people look at them, reconstructed from everything that was said of them. Pure; nothing here writes.
+//! Stops as people look at them, reconstructed from everything that was said of them. Nothing here writes; the
+//! reconstruction is pure.
 //!
 //! A stop that was detected has a beginning, mostly an end, and is cut into parts by splits; each part is a stop of its
 //! own, with its own number, reason and notes. Where a split cuts counts, not which part it names: what a station said
@@ -13,7 +14,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
+use sqlx::PgConnection;
 use uuid::Uuid;
+
+use crate::web::span::Span;
+
+/// Far more than the people of a plant leave unexplained in the time that anybody asks for.
+const UNEXPLAINED_MAX: i64 = 50_000;
 
 /// One thing that was said of a stop.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, sqlx::FromRow, utoipa::ToSchema)]
@@ -115,6 +122,35 @@ pub struct Note {
     pub text: String,
     #[serde(flatten)]
     pub said: Saying,
+}
+
+impl Stop {
+    /// Whether any of it lies within the span.
+    #[must_use]
+    pub fn overlaps(&self, span: Span) -> bool {
+        let ended_before = self.ended_at.is_some_and(|ended_at| ended_at <= span.from && self.began_at < span.from);
+        self.began_at < span.to && !ended_before
+    }
+}
+
+/// How many stops of each machine overlap the span and are unexplained: as many as the list of stops shows. Machines
+/// without one are left out. At most [`UNEXPLAINED_MAX`] are looked through, the newest.
+pub async fn unexplained(
+    connection: &mut PgConnection,
+    machines: &[i32],
+    span: Span,
+) -> sqlx::Result<HashMap<i32, i64>> {
+    let mut candidates = store::began_within(&mut *connection, machines, span, true, None, UNEXPLAINED_MAX).await?;
+    candidates.extend(store::going_on_at(&mut *connection, machines, span.from).await?);
+    candidates.sort_unstable();
+    candidates.dedup_by_key(|it| (it.machine_id, it.agent_id, it.stop));
+    let mut counts = HashMap::new();
+    for stop in stops(&store::entries(connection, &candidates).await?, |_, _| None) {
+        if stop.unexplained && stop.overlaps(span) {
+            *counts.entry(stop.machine_id).or_default() += 1;
+        }
+    }
+    Ok(counts)
 }
 
 /// A stop as it was detected, with all that was said of it and its parts.

@@ -1,7 +1,7 @@
 //! SQL about stops and what was said of them.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 
 use super::Entry;
 use crate::web::page::Place;
@@ -26,7 +26,7 @@ impl Candidate {
 /// Stops that began in the span, newest first, strictly after `after`; at most `limit`. With `unexplained` those are left
 /// out that surely have a reason or need none.
 pub async fn began_within(
-    pool: &PgPool,
+    connection: impl PgExecutor<'_>,
     machines: &[i32],
     span: Span,
     unexplained: bool,
@@ -60,12 +60,16 @@ pub async fn began_within(
     .bind(after.map(|place| place.keys[2]))
     .bind(limit)
     .bind(unexplained)
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await
 }
 
 /// Stops that may have gone on as `moment` came: a machine's last few before it, and those that go on still.
-pub async fn going_on_at(pool: &PgPool, machines: &[i32], moment: DateTime<Utc>) -> sqlx::Result<Vec<Candidate>> {
+pub async fn going_on_at(
+    connection: impl PgExecutor<'_>,
+    machines: &[i32],
+    moment: DateTime<Utc>,
+) -> sqlx::Result<Vec<Candidate>> {
     sqlx::query_as(
         "SELECT c.began_at, c.machine_id, c.agent_id, c.stop FROM unnest($1::int[]) m(id) CROSS JOIN LATERAL (
             SELECT coalesce(e.began_at, e.at) AS began_at, e.machine_id, e.agent_id, e.stop FROM downtime_entries e
@@ -77,7 +81,7 @@ pub async fn going_on_at(pool: &PgPool, machines: &[i32], moment: DateTime<Utc>)
     )
     .bind(machines)
     .bind(moment)
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await
 }
 

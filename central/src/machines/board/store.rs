@@ -167,32 +167,6 @@ pub async fn counts(connection: &mut PgConnection, wanted: &[Wanted]) -> sqlx::R
     Ok(rows.into_iter().map(counts).collect())
 }
 
-/// How many stops since then, ended or open, are no microstops and have no reason.
-pub async fn unexplained_stops(
-    connection: &mut PgConnection,
-    machines: &[i32],
-    since: DateTime<Utc>,
-) -> sqlx::Result<HashMap<i32, i64>> {
-    let rows: Vec<(i32, i64)> = sqlx::query_as(
-        "WITH stops AS (
-            SELECT machine_id, agent_id, stop FROM downtime_tracking
-            WHERE machine_id = ANY ($1) AND at >= $2 AND ended = 1 AND NOT micro
-            UNION SELECT machine_id, agent_id, stop FROM open_stops WHERE machine_id = ANY ($1) AND began_at >= $2
-            UNION SELECT machine_id, agent_id, new_stop FROM downtime_entries
-            WHERE machine_id = ANY ($1) AND change = 'split' AND split_from >= $2 AND new_stop IS NOT NULL
-        )
-        SELECT s.machine_id, count(*) FROM stops s
-        WHERE NOT EXISTS (SELECT FROM downtime_entries e WHERE e.machine_id = s.machine_id AND e.agent_id = s.agent_id
-                          AND e.stop = s.stop AND e.change = 'reason')
-        GROUP BY s.machine_id",
-    )
-    .bind(machines)
-    .bind(since)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().collect())
-}
-
 /// The newest open stop of each machine.
 pub async fn open_stops(connection: &mut PgConnection, machines: &[i32]) -> sqlx::Result<HashMap<i32, OpenStop>> {
     let rows: Vec<(i32, i64, i32, DateTime<Utc>, Option<String>)> = sqlx::query_as(

@@ -100,7 +100,7 @@ async fn one(
 }
 
 /// Replaces a machine's title, line and microstop threshold.
-#[utoipa::path(put, operation_id = "replace_machine_settings", path = "/machine-settings/{machine}", tag = "machine_settings", params(("machine" = i32, Path)), responses((status = OK, body = MachineSettings), Problems))]
+#[utoipa::path(put, operation_id = "replace_machine_settings", path = "/machine-settings/{machine}", tag = "machine_settings", params(("machine" = i32, Path)), request_body = MachineSettingsChange, responses((status = OK, body = MachineSettings), Problems))]
 async fn replace(
     State(editing): State<Editing>,
     principal: Principal,
@@ -191,7 +191,7 @@ struct Transferred {
 }
 
 /// Lets another agent of the plant report a machine; what it reported so far becomes facts.
-#[utoipa::path(post, operation_id = "transfer_machine", path = "/machine-settings/{machine}/transfer", tag = "machine_settings", params(("machine" = i32, Path)), responses((status = OK, body = Transferred), Problems))]
+#[utoipa::path(post, operation_id = "transfer_machine", path = "/machine-settings/{machine}/transfer", tag = "machine_settings", params(("machine" = i32, Path)), request_body = Transfer, responses((status = OK, body = Transferred), Problems))]
 async fn transfer(
     State(administration): State<Arc<Administration>>,
     principal: Principal,
@@ -200,19 +200,16 @@ async fn transfer(
 ) -> Result<Json<Transferred>, Problem> {
     principal.may(Permission::ManageAgents)?;
     let mut connection = administration.pool.acquire().await?;
-    let before = existing(&mut connection, &principal, id).await?;
+    existing(&mut connection, &principal, id).await?;
     let agent = store::agent(&mut connection, id, wanted.agent)
         .await?
         .ok_or_else(|| Problem::bad_request("agent: the machine's plant has no such enabled agent"))?;
     let (clock, tolerance) = (&administration.reads.clock, administration.future_tolerance);
-    let released = quarantine::transfer_machine(&administration.pool, clock, tolerance, id, agent)
+    let by = principal.actor();
+    let released = quarantine::transfer_machine(&administration.pool, clock, tolerance, (id, agent), &by)
         .await
         .map_err(|error| Problem::internal(&error))?;
     let machine = existing(&mut connection, &principal, id).await?;
-    let detail =
-        serde_json::json!({ "before": before, "after": machine, "facts": released.facts, "held": released.held });
-    let (by, label) = ((administration.reads.now(), &principal), (machine.plant.as_str(), machine.name.as_str()));
-    change::record(&mut connection, by, ("machine", "transfer"), label, detail).await?;
     Ok(Json(Transferred { machine, facts: released.facts, held: released.held }))
 }
 

@@ -137,7 +137,7 @@ struct CreatedShifts {
 }
 
 /// Makes shifts from a weekly pattern in the plant's time zone, where the calendar is empty.
-#[utoipa::path(post, operation_id = "create_shifts", path = "/shifts", tag = "shifts", responses((status = CREATED, body = CreatedShifts), Problems))]
+#[utoipa::path(post, operation_id = "create_shifts", path = "/shifts", tag = "shifts", request_body = NewShifts, responses((status = CREATED, body = CreatedShifts), Problems))]
 async fn create(
     State(editing): State<Editing>,
     principal: Principal,

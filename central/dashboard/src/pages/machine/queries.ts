@@ -1,14 +1,12 @@
 /** What the page of a machine asks. Keys begin with `machine` and its id: what changes on it asks all of them again. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { setServerTime } from "screens/clock.ts";
+import { serverNow, setServerTime } from "screens/clock.ts";
 import { answer, api } from "../../api/client.ts";
 import type { Segment } from "../../api/types.ts";
-import type { Range } from "../../time/range.ts";
+import { type Range, spanOf as spanFrom } from "../../time/range.ts";
 
-const iso = (ms: number) => new Date(ms).toISOString();
-
-/** The span that is asked for: of a live range no end, so that central's clock decides. */
-const spanOf = (range: Range) => ({ from: iso(range.from_ms), ...(!range.live && { to: iso(range.to_ms) }) });
+const spanOf = (range: Range) =>
+  spanFrom({ from_ms: range.from_ms, to_ms: range.live ? undefined : range.to_ms }, serverNow());
 
 /** A live range keeps its key while it moves on. */
 const keyOf = (range: Range) => (range.live ? [range.from_ms] : [range.from_ms, range.to_ms]);
@@ -24,10 +22,10 @@ export const timelineQuery = (machine: number, range: Range) =>
     queryKey: ["machine", machine, "timeline", ...keyOf(range)],
     queryFn: async ({ signal }) => {
       const segments: Segment[] = [];
-      const { to } = spanOf(range);
-      let from = iso(range.from_ms);
+      const { from: begins, to } = spanOf(range);
+      let from = begins;
       for (let page = 0; page < TIMELINE_PAGES_MAX; page += 1) {
-        const query = { from, ...(to !== undefined && { to }) };
+        const query = { from, to };
         const found = await answer(
           api.GET("/machines/{machine}/timeline", { params: { path: { machine }, query }, signal }),
         );

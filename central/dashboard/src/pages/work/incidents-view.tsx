@@ -1,0 +1,151 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { durationText, Elapsed, ForeignText, momentText, numberText } from "screens";
+import type { Schema } from "../../api/types.ts";
+import { buttonClass } from "../../parts/button.tsx";
+import { Choice } from "../../parts/field.tsx";
+import { Listed } from "../../parts/listing.tsx";
+import { Badge } from "../../parts/notices.tsx";
+import { Table } from "../../parts/table.tsx";
+import { useSession } from "../../session/session.ts";
+import { incidentsQuery } from "./queries.ts";
+import { INCIDENT_KINDS } from "./words.ts";
+
+type Incident = Schema<"Incident">;
+
+const STATES = [
+  { value: "open", label: "Open" },
+  { value: "resolved", label: "Resolved" },
+] as const;
+
+/** What somebody should look at, and what was over by itself. */
+export function IncidentsView() {
+  const { plant, state = "open" } = useSearch({ from: "/shell/work" });
+  const navigate = useNavigate();
+  const { plants } = useSession();
+  const incidents = useInfiniteQuery(incidentsQuery(plant, state));
+  const zoneOf = (name: string) => plants.find((one) => one.name === name)?.time_zone;
+  return (
+    <>
+      <div>
+        <Choice
+          label="Which incidents"
+          value={state}
+          options={STATES}
+          onChange={(value) =>
+            void navigate({
+              to: ".",
+              search: (before) => ({ ...before, state: value === "open" ? undefined : value }),
+              replace: true,
+            })
+          }
+        />
+      </div>
+      <Listed query={incidents} rowsOf={(page) => page.incidents}>
+        {(rows) => (
+          <Table
+            caption={`Incidents that are ${state}, newest first`}
+            rows={rows}
+            rowKey={(incident) => incident.id}
+            empty={
+              state === "open" ? (
+                <>
+                  <p className="font-semibold text-ink">Nothing is wrong that somebody is told of.</p>
+                  <p className="mt-1">What counts as an incident is set under Alerts.</p>
+                </>
+              ) : (
+                "No incident was resolved yet."
+              )
+            }
+            columns={[
+              {
+                key: "kind",
+                title: "Incident",
+                cell: (incident) => (
+                  <Badge kind={incident.resolved_at == null ? "alarm" : "plain"}>
+                    {INCIDENT_KINDS[incident.kind].word}
+                  </Badge>
+                ),
+              },
+              { key: "where", title: "Where", className: "w-full", cell: (incident) => <Where incident={incident} /> },
+              {
+                key: "began",
+                title: "Began",
+                wideOnly: true,
+                cell: (incident) => (
+                  <span className="whitespace-nowrap">
+                    {momentText(incident.began_at, "dayAndTime", zoneOf(incident.plant))}
+                  </span>
+                ),
+              },
+              {
+                key: "lasts",
+                title: "Lasts",
+                number: true,
+                cell: (incident) => (
+                  <span className="whitespace-nowrap font-semibold">
+                    {incident.resolved_at == null ? (
+                      <Elapsed since={incident.began_at} />
+                    ) : (
+                      durationText(Date.parse(incident.resolved_at) - Date.parse(incident.began_at))
+                    )}
+                  </span>
+                ),
+              },
+              {
+                key: "told",
+                title: <span className="sr-only">Who was told</span>,
+                wideOnly: true,
+                cell: (incident) => (
+                  <Link
+                    to="/work"
+                    search={(before) => ({ plant: before.plant, show: "deliveries" as const, incident: incident.id })}
+                    className={buttonClass({ look: "quiet", small: true })}
+                    aria-label={`Who was told of: ${INCIDENT_KINDS[incident.kind].word}, ${incident.title}`}
+                  >
+                    Who was told
+                  </Link>
+                ),
+              },
+            ]}
+          />
+        )}
+      </Listed>
+    </>
+  );
+}
+
+function Where({ incident }: { incident: Incident }) {
+  const name = <ForeignText max={60}>{incident.title || incident.machine || incident.agent}</ForeignText>;
+  return (
+    <span className="flex flex-col">
+      {incident.machine_id != null ? (
+        <Link
+          to="/machines/$machine"
+          params={{ machine: String(incident.machine_id) }}
+          search={(before) => ({ plant: before.plant })}
+          className="font-medium underline-offset-2 hover:underline"
+        >
+          {name}
+        </Link>
+      ) : (
+        <span className="font-medium">{name}</span>
+      )}
+      <span className="text-ink-soft text-xs">
+        <ForeignText max={40}>{incident.plant}</ForeignText>
+        {incident.line && (
+          <>
+            {" "}
+            · <ForeignText max={40}>{incident.line}</ForeignText>
+          </>
+        )}
+        {incident.occurrences > 1 && ` · ${numberText(incident.occurrences)} times`}
+      </span>
+      {incident.detail && (
+        <span className="text-ink-soft">
+          <ForeignText max={160}>{incident.detail}</ForeignText>
+        </span>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,191 @@
+import { expect, type Page } from "@playwright/test";
+import { logIn } from "../stage/people.ts";
+import { type MachineName, TITLES } from "../stage/plant.ts";
+import { SIZES, test } from "../stage/scenario.ts";
+
+test.use({ scene: "dashboard" });
+
+const tile = (page: Page, machine: MachineName) =>
+  page.getByRole("article").filter({ has: page.getByRole("heading", { name: TITLES[machine], exact: true }) });
+const plantNow = (page: Page) => page.getByRole("heading", { level: 1, name: "Plant now" });
+
+test("a change on a machine appears on the open dashboard without a reload", async ({ stage, plant: _, visit }) => {
+  const page = await visit.dashboard();
+  const press = tile(page, "press-1");
+  await expect(press).toContainText("Running");
+  await expect(press).toContainText("0good today");
+  await page.evaluate(() => sessionStorage.setItem("still", "the same document"));
+  const loads = await page.evaluate(() => performance.getEntriesByType("navigation")[0]?.startTime);
+
+  await stage.machine("press-1", { total: 25 });
+  await expect(press).toContainText("25good today");
+  await stage.machine("press-1", { state: "stopped" });
+  await expect(press).toContainText("Stopped");
+  await expect(press).toContainText("1 unexplained");
+  await expect(press).toContainText("No reason given yet");
+  await stage.machine("press-1", { state: "running", total: 26 });
+  await expect(press).toContainText("Running");
+  await expect(press).toContainText("26good today");
+  // It is over, and nobody has said why.
+  await expect(press).toContainText("1 unexplained");
+  expect(await page.evaluate(() => performance.getEntriesByType("navigation")[0]?.startTime)).toBe(loads);
+});
+
+test("a stop is explained on the page of its machine", async ({ stage, plant: _, visit }) => {
+  const page = await visit.dashboard();
+  await stage.machine("press-2", { state: "stopped" });
+  await expect(tile(page, "press-2")).toContainText("1 unexplained");
+  await page.getByRole("link", { name: TITLES["press-2"], exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1, name: TITLES["press-2"] })).toBeVisible();
+  const row = page.getByRole("table", { name: "Stops, newest first" }).getByRole("row").nth(1);
+  await expect(row).toContainText("unexplained");
+  await row.getByRole("button", { name: /^Explain the stop of press-2/ }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("radio", { name: /^Tool broken/ }).check();
+  await dialog.getByRole("button", { name: "Give this reason" }).click();
+  await expect(dialog).toBeHidden();
+  await expect(row).toContainText("Tool broken");
+  await expect(row).toContainText("Ada Auer");
+  await page
+    .getByRole("link", { name: /^Plant now/ })
+    .first()
+    .click();
+  await expect(tile(page, "press-2")).toContainText("Tool broken");
+  await expect(tile(page, "press-2")).not.toContainText("unexplained");
+});
+
+test("a stop is explained on the page of all stops, and corrected with both reasons kept", async ({
+  stage,
+  plant,
+  visit,
+}) => {
+  await stage.machine("welder-1", { state: "stopped" });
+  const page = await visit.dashboard();
+  await tile(page, "welder-1")
+    .getByRole("link", { name: /1 unexplained/ })
+    .click();
+  await expect(page).toHaveURL(new RegExp(`/stops\\?machine=${plant.id("welder-1")}`));
+  await page.getByRole("button", { name: /^Explain the stop of welder-1/ }).click();
+  const dialog = page.getByRole("dialog");
+  // By keyboard alone: what is left of the reasons is chosen by Enter, and saved by Enter.
+  await dialog.getByLabel("Find a reason").fill("material j");
+  await page.keyboard.press("Enter");
+  await expect(dialog.getByRole("radio", { name: /^Material jam/ })).toBeChecked();
+  await page.keyboard.press("Enter");
+  await expect(dialog).toBeHidden();
+  await expect(page.getByText("Every stop of this time is explained.")).toBeVisible();
+
+  await page.getByRole("button", { name: "All", exact: true }).click();
+  await page.getByRole("button", { name: /^Details of the stop of welder-1/ }).click();
+  await dialog.getByRole("radio", { name: /^Machine fault/ }).check();
+  await dialog.getByLabel("Why is it corrected?").fill("The jam came from a loose sensor.");
+  await dialog.getByRole("button", { name: "Correct the reason" }).click();
+  await expect(dialog).toBeHidden();
+  await page.getByRole("button", { name: /^Details of the stop of welder-1/ }).click();
+  await dialog.getByText("History", { exact: true }).click();
+  await expect(dialog).toContainText("Material jam");
+  await expect(dialog).toContainText("Machine fault");
+  await expect(dialog).toContainText("Why: The jam came from a loose sensor.");
+});
+
+test("two browsers at once see the same, whoever changes it", async ({ stage, plant: _, visit }) => {
+  const [first, second] = [await visit.dashboard(), await visit.dashboard("/", { size: SIZES.phone })];
+  await stage.machine("packer-1", { state: "stopped", total: 7 });
+  for (const page of [first, second]) {
+    await expect(tile(page, "packer-1")).toContainText("7good today");
+    await expect(tile(page, "packer-1")).toContainText("1 unexplained");
+  }
+  await tile(first, "packer-1")
+    .getByRole("link", { name: /1 unexplained/ })
+    .click();
+  await first.getByRole("button", { name: /^Explain the stop of packer-1/ }).click();
+  await first.getByRole("radio", { name: /^No material/ }).check();
+  await first.getByRole("button", { name: "Give this reason" }).click();
+  await expect(tile(second, "packer-1")).toContainText("No material");
+  await expect(tile(second, "packer-1")).not.toContainText("unexplained");
+});
+
+test("a killed central: the page says since when it is old, and recovers by itself", async ({
+  stage,
+  plant: _,
+  visit,
+}) => {
+  visit.provokes(/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/);
+  const page = await visit.dashboard();
+  const header = page.getByRole("banner");
+  await expect(header.getByRole("status")).toHaveText("Live");
+  await stage.direct({ do: "kill_central" });
+  await expect(header.getByRole("status")).toHaveText("Reconnecting");
+  await expect(page.getByText(/^Not live\. This is how it was (2|3)\d s ago\./)).toBeVisible({ timeout: 45_000 });
+  // What happens meanwhile is shown as soon as central is back.
+  await stage.machine("packer-2", { total: 31 });
+  await stage.direct({ do: "resume_central" });
+  await expect(header.getByRole("status")).toHaveText("Live", { timeout: 45_000 });
+  await expect(page.getByText(/^Not live/)).toBeHidden();
+  await expect(tile(page, "packer-2")).toContainText("31good today");
+});
+
+test("a tab that slept shows what happened meanwhile", async ({ stage, plant: _, visit }) => {
+  const page = await visit.dashboard();
+  await expect(tile(page, "press-3")).toContainText("Running");
+  const tab = await page.context().newCDPSession(page);
+  await tab.send("Page.setWebLifecycleState", { state: "frozen" });
+  await stage.machine("press-3", { state: "setup", total: 12 });
+  await expect
+    .poll(async () => await stage.rows("SELECT 1 AS is FROM machine_live WHERE state = 'setup' AND good = 12"))
+    .toHaveLength(1);
+  await tab.send("Page.setWebLifecycleState", { state: "active" });
+  await expect(tile(page, "press-3")).toContainText("Setup");
+  await expect(tile(page, "press-3")).toContainText("12good today");
+  await expect(page.getByRole("banner").getByRole("status")).toHaveText("Live");
+});
+
+for (const [name, size] of [
+  ["a wall of full HD", SIZES.wall],
+  ["a wall of 4K", SIZES.largeWall],
+] as const) {
+  test(`the kiosk shows every machine at once on ${name}`, async ({ plant: _, visit }) => {
+    const page = await visit.dashboard("/kiosk", { size });
+    const tiles = page.getByRole("article");
+    await expect(tiles).toHaveCount(Object.keys(TITLES).length);
+    for (const one of await tiles.all()) await expect(one).toBeInViewport({ ratio: 0.999 });
+    const { scrolls, letters } = await page.evaluate(() => ({
+      scrolls: document.documentElement.scrollHeight > innerHeight || document.documentElement.scrollWidth > innerWidth,
+      letters: Number.parseFloat(getComputedStyle(document.querySelector("article h3") ?? document.body).fontSize),
+    }));
+    expect(scrolls).toBe(false);
+    // To be read across a hall: at least a fortieth of the height.
+    expect(letters).toBeGreaterThanOrEqual(size.height / 45);
+    await page.keyboard.press("Escape");
+    await expect(plantNow(page)).toBeVisible();
+  });
+}
+
+test("everything is reached on a phone", async ({ plant: _, visit }) => {
+  const page = await visit.dashboard("/", { size: SIZES.phone });
+  await expect(page.getByRole("article")).toHaveCount(Object.keys(TITLES).length);
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Stops" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Stops" })).toBeVisible();
+  await page.goBack();
+  await expect(plantNow(page)).toBeVisible();
+});
+
+test("a session that ended leads to the log-in and back to where one was", async ({ plant, people, visit }) => {
+  visit.provokes(/status of 401/);
+  const leo = await people.letIn("leo", "shift_lead", "Leo Lang");
+  const page = await visit.stranger("/stops?all=true");
+  await expect(page).toHaveURL(/\/login\?next=/);
+  await logIn(page, leo);
+  await expect(page.getByRole("heading", { level: 1, name: "Stops" })).toBeVisible();
+  await expect(page).toHaveURL(/\/stops\?all=true/);
+
+  const { users } = await plant.api.ask<{ users: { id: number; name: string }[] }>("GET", "/users");
+  await plant.api.ask("DELETE", `/users/${users.find(({ name }) => name === "leo")?.id}/sessions`);
+  await page.getByText("Today", { exact: true }).first().click();
+  await expect(page.getByText("Your session has ended.")).toBeVisible();
+  await logIn(page, leo);
+  await expect(page.getByRole("heading", { level: 1, name: "Stops" })).toBeVisible();
+  await page.getByRole("button", { name: "Menu of Leo Lang" }).click();
+  await page.getByRole("button", { name: "Log out" }).click();
+  await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
+});
