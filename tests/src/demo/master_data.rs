@@ -35,13 +35,13 @@ const MACHINES: [(&str, &str, &str, &str, i64); 5] = [
     ("mixer-1", "Glue mixer", "Packing", "GLU-5", 800),
 ];
 
-/// A little faster than the simulated machines are.
+/// About as fast as the simulated machines are.
 const PRODUCTS: [(&str, &str, i64); 5] = [
-    ("BRK-20", "Bracket 20 mm", 480),
-    ("BRK-45", "Bracket 45 mm", 1_280),
-    ("BRK-20-C", "Bracket 20 mm, cured", 1_900),
-    ("BOX-100", "Box of brackets", 760),
-    ("GLU-5", "Glue, 5 l", 3_800),
+    ("BRK-20", "Bracket 20 mm", 530),
+    ("BRK-45", "Bracket 45 mm", 1_400),
+    ("BRK-20-C", "Bracket 20 mm, cured", 2_100),
+    ("BOX-100", "Box of brackets", 840),
+    ("GLU-5", "Glue, 5 l", 4_200),
 ];
 
 /// Each machine's orders: hours of work, and in how many they are due.

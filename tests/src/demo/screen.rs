@@ -72,11 +72,13 @@ pub(super) async fn show(settings: &DemoSettings, central: &Api, parts: &mut Par
 
 /// The pages, and who may log in to them.
 fn addresses(settings: &DemoSettings) -> String {
-    let mut text = format!("\nDashboard  http://localhost:{:<6}  user      password\n", settings.web_port);
+    let mut text =
+        format!("\nDashboard  http://localhost:{:<6}  user      password             role\n", settings.web_port);
     for (name, role, _, password) in PEOPLE {
         let _ = writeln!(text, "{:35} {name:<9} {password:<20} {}", "", role.replace('_', " "));
     }
-    let _ = writeln!(text, "Station    http://localhost:{:<6}  number    PIN   badge", settings.station_port);
+    let _ =
+        writeln!(text, "Station    http://localhost:{:<6}  number    PIN   badge          name", settings.station_port);
     for (number, name, pin, badge) in OPERATORS {
         let _ = writeln!(text, "{:35} {number:<9} {pin}  {badge:<14} {name}", "");
     }
