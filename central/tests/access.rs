@@ -671,7 +671,7 @@ async fn the_web_port_speaks_tls_and_takes_a_renewed_certificate() {
     let certificates = central::web::tls::Certificates::read(&certificate_file, &key_file).unwrap();
 
     let site = Site::start().await;
-    let outside = auth::access::Outside { secure: true, origin: None };
+    let outside = auth::access::Outside { secure: true, ..auth::access::Outside::default() };
     let pool = site.database.pool.clone();
     let access = Access::new(pool.clone(), pool, Arc::new(site.clock.clone()), outside);
     let router = support::router(Api { access, ..support::api(&site.database, Arc::new(site.clock.clone())) });

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use process::configuration::{Checked, KeyPath, Problems, nearest};
 use protocol::id::Name;
+use protocol::master_data::MachineSettings;
 use serde::Deserialize;
 
 use crate::buffer::configuration::BufferSection;
-use crate::signals::configuration::MachineSection;
+use crate::signals::configuration::{DELAY_MS_MAX, MachineSection};
 use crate::sources::modbus::configuration::ModbusSection;
 use crate::sources::mqtt::configuration::MqttSection;
 use crate::sources::scanner::configuration::ScannerSection;
@@ -64,9 +65,10 @@ const POLLED_NO_DATA_AFTER_MS: u64 = 30_000;
 
 impl Configuration {
     /// The machines as the signal engine takes them: where a section leaves `no_data_after_ms` out and the machine is
-    /// polled, half a minute, or three of its intervals when they are longer.
+    /// polled, half a minute, or three of its intervals when they are longer; and what central maintains of a machine wins
+    /// over its section.
     #[must_use]
-    pub fn effective_machines(&self) -> Arc<[MachineSection]> {
+    pub fn effective_machines(&self, maintained: &[MachineSettings]) -> Arc<[MachineSection]> {
         let mut fastest_ms: HashMap<&Name, u32> = HashMap::new();
         for (machine, interval_ms) in self.modbus.iter().flat_map(ModbusSection::polled) {
             fastest_ms.entry(machine).and_modify(|known| *known = interval_ms.min(*known)).or_insert(interval_ms);
@@ -75,6 +77,10 @@ impl Configuration {
             let polled = fastest_ms.get(&machine.name);
             let default = polled.map(|interval_ms| POLLED_NO_DATA_AFTER_MS.max(3 * u64::from(*interval_ms)));
             machine.no_data_after_ms = machine.no_data_after_ms.or(default);
+            let maintained = maintained.iter().find(|settings| settings.name == machine.name);
+            if let Some(microstop_below_ms) = maintained.and_then(|settings| settings.microstop_below_ms) {
+                machine.microstop_below_ms = microstop_below_ms.min(DELAY_MS_MAX);
+            }
             machine
         });
         machines.collect()
@@ -220,7 +226,23 @@ mod tests {
             ]";
         let configuration: Configuration = toml::from_str(text).unwrap();
         let after: Vec<Option<u64>> =
-            configuration.effective_machines().iter().map(|machine| machine.no_data_after_ms).collect();
+            configuration.effective_machines(&[]).iter().map(|machine| machine.no_data_after_ms).collect();
         assert_eq!(after, [Some(30_000), Some(180_000), Some(5), None]);
+    }
+
+    #[test]
+    fn what_central_says_of_microstops_wins_over_the_file() {
+        let text =
+            "machine = [{ name = 'told', microstop_below_ms = 1000 }, { name = 'own', microstop_below_ms = 2000 }]";
+        let configuration: Configuration = toml::from_str(text).unwrap();
+        let settings = |name: &str, microstop_below_ms| MachineSettings {
+            name: Name::new(name).unwrap(),
+            title: String::new(),
+            microstop_below_ms,
+        };
+        let maintained = [settings("told", Some(60_000)), settings("own", None), settings("elsewhere", Some(5))];
+        let below: Vec<u64> =
+            configuration.effective_machines(&maintained).iter().map(|machine| machine.microstop_below_ms).collect();
+        assert_eq!(below, [60_000, 2_000]);
     }
 }

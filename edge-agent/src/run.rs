@@ -98,7 +98,7 @@ impl Agent {
 impl Agent {
     async fn live(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
         let stopping = lifecycle.stopping();
-        let (machines, machines_changed) = watch::channel(self.configuration.effective_machines());
+        let (machines, machines_changed) = watch::channel(self.machines(&self.configuration).await);
         let (submitting, submissions) = CaptureSender::channel();
         let mut capturing = tokio::spawn(capture::run(submissions, self.capture(machines_changed.clone())));
         let station_stopping = CancellationToken::new();
@@ -140,21 +140,36 @@ impl Agent {
     ) {
         let stopping = lifecycle.stopping();
         let mut asked = lifecycle.reload();
+        let mut maintained = self.buffer.master_data_changed();
+        let mut configuration = self.configuration.clone();
         let mut reloading = Reloading::new(self.file.clone(), self.board.subject("configuration", "configuration"));
         loop {
-            let configuration = tokio::select! {
+            tokio::select! {
                 () = stopping.cancelled() => return,
-                configuration = reloading.next(&mut asked, &self.configuration) => configuration,
-            };
+                read = reloading.next(&mut asked, &self.configuration) => configuration = read,
+                Ok(()) = maintained.changed() => {}
+            }
+            let wanted = self.machines(&configuration).await;
             // Machines first: a source that starts finds its signals known.
             machines.send_if_modified(|machines| {
-                let wanted = configuration.effective_machines();
                 let changed = *machines != wanted;
                 *machines = wanted;
                 changed
             });
             sources.follow(&configuration).await;
         }
+    }
+
+    /// The machines as the file and central's master data have them.
+    async fn machines(&self, configuration: &Configuration) -> Arc<[MachineSection]> {
+        let maintained = match self.buffer.master_data().await {
+            Ok((_, master_data)) => master_data.map(|it| it.machines).unwrap_or_default(),
+            Err(error) => {
+                tracing::warn!(%error, "master data cannot be read: machines are as the file has them");
+                Vec::new()
+            }
+        };
+        configuration.effective_machines(&maintained)
     }
 
     fn capture(&self, machines: watch::Receiver<Arc<[MachineSection]>>) -> Surroundings {

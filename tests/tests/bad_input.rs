@@ -19,6 +19,7 @@ async fn presses(state: &Path, held: bool, broker: Option<u16>) -> anyhow::Resul
         state_dir: state.to_owned(),
         seed: 9,
         speed: 10.0,
+        stretch: 1,
         held,
         modbus: [free, free],
         broker: broker.map(|port| ("127.0.0.1".into(), port)),
@@ -33,6 +34,7 @@ fn listening_to(plant: &Plant, broker: Option<u16>) -> String {
         broker: broker.map(|port| ("127.0.0.1", port)),
         client_id: "line-1",
         interval_ms: 100,
+        microstop_below_ms: None,
     })
 }
 

@@ -20,6 +20,7 @@ impl Presses {
             state_dir: state.path().to_owned(),
             seed: 5,
             speed: 20.0,
+            stretch: 1,
             held: false,
             modbus: [free, free],
             broker: None,
@@ -35,6 +36,7 @@ impl Presses {
             broker: None,
             client_id: "line-1",
             interval_ms: 100,
+            microstop_below_ms: None,
         })
     }
 }

@@ -34,6 +34,7 @@ impl Floor {
             state_dir: state.path().to_owned(),
             seed,
             speed: 20.0,
+            stretch: 1,
             held: true,
             modbus: [free, free],
             broker: Some(("127.0.0.1".into(), broker.port)),
@@ -51,6 +52,7 @@ impl Floor {
             broker: Some(("127.0.0.1", self.to_broker.address.port())),
             client_id: "line-1",
             interval_ms: 100,
+            microstop_below_ms: None,
         })
     }
 }

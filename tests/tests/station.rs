@@ -343,7 +343,7 @@ async fn a_call_for_help_is_an_incident_until_it_is_taken_back() -> anyhow::Resu
     let (_agent, page) = station(&site, &press).await?;
     let until = async |what: &str, is: fn(&Value) -> bool| {
         wait::until(what, async || {
-            let found = site.central.api("/api/v1/incidents").await?;
+            let found = site.central.api("/api/v1/incidents?state=all").await?;
             if is(&found["incidents"]) { Ok(Some(found["incidents"].clone())) } else { Err(anyhow::anyhow!("{found}")) }
         })
         .await

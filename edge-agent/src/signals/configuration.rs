@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::packml::PackmlNumbers;
 
 /// Longest pause or delay that can be configured: a day.
-const DELAY_MS_MAX: u64 = 86_400_000;
+pub(crate) const DELAY_MS_MAX: u64 = 86_400_000;
 /// Faster than any machine that makes pieces, slow enough to unmask a torn 32-bit read at usual polling intervals.
 const PLAUSIBLE_PER_SECOND_MAX_DEFAULT: i64 = 10_000;
 const RESET_BELOW_DEFAULT: i64 = 1_000;

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, ValueEnum as _};
 
 mod capture;
 mod connected;
 mod devices;
+mod first_page;
 mod latency;
 mod live;
 mod polling;
@@ -22,8 +23,9 @@ mod work;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "bench", version)]
 pub struct BenchSettings {
-    /// Which figures: throughput, capture, polling, latency, live, connected, work; all of them when none is named
-    pub figures: Vec<String>,
+    /// Which figures; all of them when none is named
+    #[arg(value_enum)]
+    pub figures: Vec<Group>,
     /// How long polling and open dashboards are watched
     #[arg(long, env = "BENCH_SECONDS", default_value_t = 60)]
     pub seconds: u64,
@@ -33,6 +35,34 @@ pub struct BenchSettings {
     /// Agents that are connected to the idle central
     #[arg(long, env = "BENCH_AGENTS", default_value_t = 200)]
     pub agents: usize,
+}
+
+/// Figures that are measured together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Group {
+    Throughput,
+    Capture,
+    Polling,
+    Latency,
+    Live,
+    Connected,
+    Work,
+    FirstPage,
+}
+
+impl Group {
+    async fn measure(self, settings: &BenchSettings) -> anyhow::Result<Vec<Figure>> {
+        match self {
+            Group::Throughput => throughput::measure(settings).await,
+            Group::Capture => capture::measure().await,
+            Group::Polling => polling::measure(settings).await,
+            Group::Latency => latency::measure().await,
+            Group::Live => live::measure(settings).await,
+            Group::Connected => connected::measure(settings).await,
+            Group::Work => work::measure().await,
+            Group::FirstPage => first_page::measure().await,
+        }
+    }
 }
 
 /// A measured number, what it must be and what is aimed at.
@@ -87,22 +117,11 @@ impl fmt::Display for Figure {
 
 /// Prints every figure as it is found. Fails when a limit is missed or cannot be measured.
 pub async fn run(settings: BenchSettings) -> ExitCode {
-    let wanted = |name: &str| settings.figures.is_empty() || settings.figures.iter().any(|it| it == name);
+    let groups = if settings.figures.is_empty() { Group::value_variants() } else { &settings.figures };
     let mut missed = 0_u32;
-    for name in ["throughput", "capture", "polling", "latency", "live", "connected", "work"] {
-        if !wanted(name) {
-            continue;
-        }
-        let figures = match name {
-            "throughput" => throughput::measure(&settings).await,
-            "capture" => capture::measure().await,
-            "polling" => polling::measure(&settings).await,
-            "latency" => latency::measure().await,
-            "live" => live::measure(&settings).await,
-            "connected" => connected::measure(&settings).await,
-            _ => work::measure().await,
-        };
-        match figures {
+    for group in groups {
+        crate::demo::say(&format!("{group:?}, at a load of {}", load()));
+        match group.measure(&settings).await {
             Ok(figures) => {
                 for figure in figures {
                     missed += u32::from(!figure.holds());
@@ -111,12 +130,19 @@ pub async fn run(settings: BenchSettings) -> ExitCode {
             }
             Err(error) => {
                 missed += 1;
-                crate::demo::say(&format!("{name}: could not be measured: {error:#}"));
+                crate::demo::say(&format!("could not be measured: {error:#}"));
             }
         }
     }
     crate::demo::say(&if missed == 0 { "every limit holds".to_owned() } else { format!("{missed} limits missed") });
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Programs that wanted a processor during the last minute, this one's earlier figures among them.
+fn load() -> String {
+    let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{} on {processors} processors", averages.split(' ').next().unwrap_or("?"))
 }
 
 /// What a process has used so far, from `/proc`.

@@ -23,6 +23,9 @@ struct Arguments {
     /// Multiplies every machine's pace.
     #[arg(long, env = "PLANT_SPEED", default_value_t = 1.0)]
     speed: f64,
+    /// Multiplies how long runs and stops last, but for every machine's first run.
+    #[arg(long, env = "PLANT_STRETCH", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    stretch: u64,
     /// Where press-1 and press-2 listen for Modbus TCP.
     #[arg(long, env = "PLANT_MODBUS", num_args = 2, value_delimiter = ',', default_values = ["127.0.0.1:15021", "127.0.0.1:15022"])]
     modbus: Vec<SocketAddr>,
@@ -45,6 +48,7 @@ async fn main() -> ExitCode {
         state_dir: arguments.state_dir,
         seed: arguments.seed,
         speed: arguments.speed,
+        stretch: arguments.stretch,
         held: false,
         modbus: [first, second],
         broker: arguments.broker,

@@ -9,6 +9,9 @@ use super::{DemoSettings, loopback};
 use crate::harness::binaries;
 use crate::plant::configuration::{Addresses, sections};
 
+/// A stop of the demo's machines lasts half a minute to two.
+const MICROSTOP_BELOW_MS: u32 = 10_000;
+
 pub(super) fn central_variables(settings: &DemoSettings, data: &Path) -> Vec<(&'static str, String)> {
     let agents = loopback(settings.agents_port).to_string();
     vec![
@@ -50,12 +53,15 @@ pub(super) fn agent(settings: &DemoSettings, data: &Path) -> anyhow::Result<Path
         broker: Some(("127.0.0.1", settings.mqtt_port)),
         client_id: "demo-line",
         interval_ms: 500,
+        microstop_below_ms: Some(MICROSTOP_BELOW_MS),
     });
     let text = format!(
         "# Written by the demo at every start.\n\n[agent]\ndata_dir = \"{}\"\n\n[status]\nlisten = \"{}\"\n\n\
+         [station]\nlisten = \"{}\"\n\n\
          [uplink]\nheartbeat_ms = 1000\nretry_max_ms = 2000\n{machines}",
         data.join("edge-agent").display(),
         loopback(settings.status_port),
+        loopback(settings.station_port),
     );
     std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
@@ -76,6 +82,9 @@ pub(super) fn plant(settings: &DemoSettings, data: &Path) -> anyhow::Result<Part
             format!("{},{}", loopback(settings.modbus_port), loopback(settings.modbus_port.saturating_add(1))),
         ),
         ("PLANT_BROKER", loopback(settings.mqtt_port).to_string()),
+        // Pieces that people could make, and stops that they could explain.
+        ("PLANT_SPEED", "0.25".to_owned()),
+        ("PLANT_STRETCH", "10".to_owned()),
     ];
     Ok(Part::new("simulated-plant", binaries::built("simulated-plant")?, data).variables(&variables))
 }

@@ -1,6 +1,9 @@
 //! The demo: central with its private PostgreSQL, a broker, the simulated plant and one agent, each a process of its own
 //! with its log under the data folder. All of them end with the demo, in an order that leaves nothing behind; the next run
 //! continues with the same data.
+//!
+//! The first run also makes what people would have entered ([`master_data`]) and the first minutes of their work
+//! ([`first_shift`]), through the APIs that the pages use.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,25 +16,35 @@ use tokio::time::Instant;
 use crate::harness::binaries;
 use crate::harness::central::get;
 
+mod api;
 mod configuration;
+mod first_shift;
+mod master_data;
 mod part;
 mod people;
-mod table;
+mod screen;
 
+use api::Api;
+use master_data::{PLANT, TIME_ZONE};
 use part::{Part, Parts};
 
-/// Runs central, a broker, a simulated plant and an edge agent on this computer, and shows what central knows.
+/// Runs central, a broker, a simulated plant and an edge agent on this computer, says where both pages are and who may log
+/// in, and shows what central knows.
 ///
-/// Everything is kept under the data folder: the next run continues with it, removing it starts anew.
+/// Everything is on this computer alone (127.0.0.1) and kept under the data folder: the next run continues with it,
+/// removing it starts anew. Ctrl-C stops everything.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "demo", version)]
 pub struct DemoSettings {
     /// Where everything is kept
     #[arg(long, env = "DEMO_DATA_DIR", default_value = "data/demo")]
     pub data_dir: PathBuf,
-    /// Port of central's API
+    /// Port of the dashboard and of central's API
     #[arg(long, env = "DEMO_WEB_PORT", default_value_t = 18_080)]
     pub web_port: u16,
+    /// Port of the station page, for the people at the machines
+    #[arg(long, env = "DEMO_STATION_PORT", default_value_t = 18_081)]
+    pub station_port: u16,
     /// Port on which central listens to agents
     #[arg(long, env = "DEMO_AGENTS_PORT", default_value_t = 17_443)]
     pub agents_port: u16,
@@ -50,9 +63,10 @@ pub struct DemoSettings {
 }
 
 impl DemoSettings {
-    fn ports(&self) -> [(&'static str, u16); 6] {
+    fn ports(&self) -> [(&'static str, u16); 7] {
         [
             ("--web-port", self.web_port),
+            ("--station-port", self.station_port),
             ("--agents-port", self.agents_port),
             ("--mqtt-port", self.mqtt_port),
             ("--modbus-port", self.modbus_port),
@@ -68,6 +82,7 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
+const FREE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Prints a line for the person before the screen.
 #[expect(clippy::print_stdout, reason = "this is the demo's voice")]
@@ -76,7 +91,7 @@ pub fn say(line: &str) {
 }
 
 pub async fn run(settings: DemoSettings) -> anyhow::Result<()> {
-    ports_are_free(&settings)?;
+    ports_become_free(&settings).await?;
     std::fs::create_dir_all(&settings.data_dir)
         .with_context(|| format!("cannot make the data folder {}", settings.data_dir.display()))?;
     let data = std::fs::canonicalize(&settings.data_dir)?;
@@ -114,11 +129,18 @@ async fn asked_to_stop(seconds: Option<u64>) {
     }
 }
 
-fn ports_are_free(settings: &DemoSettings) -> anyhow::Result<()> {
+/// The parts of a demo that was killed a moment ago may still be ending.
+async fn ports_become_free(settings: &DemoSettings) -> anyhow::Result<()> {
+    let deadline = Instant::now() + FREE_WITHIN;
     for (flag, port) in settings.ports() {
-        std::net::TcpListener::bind(loopback(port)).with_context(|| {
-            format!("port {port} is taken, by an earlier demo or another program; choose another one with {flag}")
-        })?;
+        while let Err(error) = std::net::TcpListener::bind(loopback(port)) {
+            if Instant::now() > deadline {
+                return Err(error).with_context(|| {
+                    format!("port {port} is taken, by another demo or program; choose another one with {flag}")
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
     Ok(())
 }
@@ -136,6 +158,7 @@ async fn start_and_show(settings: &DemoSettings, data: &Path, parts: &mut Parts)
     let agent = configuration::agent(settings, data)?;
     enrol_once(&variables, &agent, data).await?;
     let token = people::let_in_once(&variables, data).await?;
+    let (central, station) = (Api::of_central(web, &token), Api::of_station(loopback(settings.station_port)));
     let config = agent.display().to_string();
     parts.start(
         Part::new("edge-agent", binaries::built("edge-agent")?, data).arguments(&["run", "--config", &config]),
@@ -150,7 +173,11 @@ async fn start_and_show(settings: &DemoSettings, data: &Path, parts: &mut Parts)
     };
     ready(parts, "the agent to listen to the broker", listens).await?;
     parts.start(configuration::plant(settings, data)?)?;
-    table::show(settings, &token, parts).await
+    let first_look = async {
+        master_data::make_once(&central, data).await?;
+        first_shift::work_once(&station, data).await
+    };
+    tokio::try_join!(screen::show(settings, &central, parts), first_look).map(|_| ())
 }
 
 async fn is_ready(url: &str) -> bool {
@@ -175,7 +202,7 @@ async fn enrol_once(central: &[(&'static str, String)], config: &Path, data: &Pa
     if marker.exists() {
         return Ok(());
     }
-    let arguments = ["agent", "invite", "demo-line", "--plant", "demo", "--time-zone", "Europe/Vienna", "--json"];
+    let arguments = ["agent", "invite", "demo-line", "--plant", PLANT, "--time-zone", TIME_ZONE.name(), "--json"];
     let mut invite = tokio::process::Command::new(binaries::built("central")?);
     let invited = invite.args(arguments).envs(central.iter().map(|(name, value)| (name, value))).output().await?;
     if !invited.status.success() {

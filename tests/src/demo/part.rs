@@ -22,7 +22,7 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn new(name: &'static str, binary: PathBuf, data: &Path) -> Part {
-        let mut command = Command::new(binary);
+        let mut command = with_us(binary);
         // A group of its own: Ctrl-C reaches the demo alone, which then stops everything in order.
         command.process_group(0).stdin(Stdio::null()).kill_on_drop(true);
         Part { name, command, log: data.join("log").join(format!("{name}.log")) }
@@ -37,6 +37,17 @@ impl Part {
         self.command.envs(variables.iter().map(|(name, value)| (name, value)));
         self
     }
+}
+
+/// Runs it so that the kernel asks it to stop when the demo is gone without a word (`setpriv` is part of util-linux).
+fn with_us(binary: PathBuf) -> Command {
+    let setpriv = Path::new("/usr/bin/setpriv");
+    if !cfg!(target_os = "linux") || !setpriv.exists() {
+        return Command::new(binary);
+    }
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", "TERM", "--"]).arg(binary);
+    command
 }
 
 #[derive(Debug)]

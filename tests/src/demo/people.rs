@@ -7,11 +7,10 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 
-use super::say;
 use crate::harness::binaries;
 
 /// Name, role, what they are called, password. For the demo only.
-const PEOPLE: [(&str, &str, &str, &str); 3] = [
+pub(super) const PEOPLE: [(&str, &str, &str, &str); 3] = [
     ("manager", "manager", "Maria Manager", "demo-manager"),
     ("lead", "shift_lead", "Leo Lead", "demo-shift-lead"),
     ("admin", "administrator", "Ada Admin", "demo-administrator"),
@@ -19,7 +18,7 @@ const PEOPLE: [(&str, &str, &str, &str); 3] = [
 
 /// Lets them in, unless an earlier run has; the demo's own token.
 pub(super) async fn let_in_once(central: &[(&'static str, String)], data: &Path) -> anyhow::Result<String> {
-    let file = data.join("token");
+    let file = data.join("api-token");
     if !file.exists() {
         let known = command(central, &["user", "list", "--json"], "").await?;
         for (name, role, display_name, password) in PEOPLE {
@@ -33,12 +32,9 @@ pub(super) async fn let_in_once(central: &[(&'static str, String)], data: &Path)
         let known = command(central, &["token", "list", "--json"], "").await?;
         let known = known.as_array().map_or(0, Vec::len);
         let name = format!("demo-{}", known + 1);
-        let made = command(central, &["token", "add", &name, "--scope", "read", "--json"], "").await?;
+        let arguments = ["token", "add", &name, "--scope", "read", "--scope", "master_data:write", "--json"];
+        let made = command(central, &arguments, "").await?;
         std::fs::write(&file, made["secret"].as_str().context("a token has a secret")?)?;
-    }
-    say("people, with passwords for this demo only:");
-    for (name, role, _, password) in PEOPLE {
-        say(&format!("  {name:10} {password:20} {role}"));
     }
     Ok(std::fs::read_to_string(&file)?)
 }

@@ -12,6 +12,8 @@ pub struct Addresses<'a> {
     /// By which the broker knows the agent's session.
     pub client_id: &'a str,
     pub interval_ms: u32,
+    /// Shorter stops need no reason; as the agent has it when none.
+    pub microstop_below_ms: Option<u32>,
 }
 
 /// `[[machine]]`, `[[modbus]]` and `[[mqtt]]` sections of an agent's configuration.
@@ -53,7 +55,10 @@ rebirth_pause_s = 1
 {TOPICS}"#
         );
     }
-    text
+    match addresses.microstop_below_ms {
+        Some(limit) => text.replace("[[machine]]\n", &format!("[[machine]]\nmicrostop_below_ms = {limit}\n")),
+        None => text,
+    }
 }
 
 const PRESSES: &str = r#"

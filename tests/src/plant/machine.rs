@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     pub pieces_per_second: f64,
+    /// What a new machine's first run lasts likewise.
+    pub first_run_ms: u64,
     /// A run lasts between half and one and a half times this long.
     pub run_ms: u64,
     /// Likewise a stop.
@@ -42,7 +44,11 @@ impl Machine {
         self.left_ms = self.left_ms.saturating_sub(elapsed_ms);
         if self.left_ms == 0 {
             self.running = !self.running;
-            let mean = if self.running { pace.run_ms } else { pace.stop_ms };
+            let mean = match self.running {
+                true if self.ticks == 1 => pace.first_run_ms,
+                true => pace.run_ms,
+                false => pace.stop_ms,
+            };
             self.left_ms = mean / 2 + self.chance() % mean.max(1);
             self.stops += u64::from(!self.running);
         }
@@ -76,7 +82,7 @@ impl Machine {
 mod tests {
     use super::*;
 
-    const PACE: Pace = Pace { pieces_per_second: 40.0, run_ms: 5_000, stop_ms: 1_000 };
+    const PACE: Pace = Pace { pieces_per_second: 40.0, first_run_ms: 5_000, run_ms: 5_000, stop_ms: 1_000 };
 
     fn after(mut machine: Machine, steps: u32) -> Machine {
         for _ in 0..steps {

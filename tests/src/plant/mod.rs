@@ -39,6 +39,8 @@ pub struct PlantSettings {
     pub seed: u64,
     /// Multiplies every machine's pace.
     pub speed: f64,
+    /// Multiplies how long runs and stops last, but for every machine's first run.
+    pub stretch: u64,
     /// Machines answer and publish, but make nothing before [`Plant::work`].
     pub held: bool,
     /// Where `press-1` and `press-2` listen; port 0 takes a free one.
@@ -72,10 +74,11 @@ impl Plant {
         std::fs::create_dir_all(&settings.state_dir)
             .with_context(|| format!("cannot make the state folder {}", settings.state_dir.display()))?;
         let phase = watch::Sender::new(if settings.held { Phase::Held } else { Phase::Working });
-        let pace = |pieces_per_second: f64, run_ms, stop_ms| Pace {
+        let pace = |pieces_per_second: f64, run_ms: u64, stop_ms: u64| Pace {
             pieces_per_second: pieces_per_second * settings.speed,
-            run_ms,
-            stop_ms,
+            first_run_ms: run_ms,
+            run_ms: run_ms.saturating_mul(settings.stretch),
+            stop_ms: stop_ms.saturating_mul(settings.stretch),
         };
         let open = |name, number: u64, pace| {
             FloorMachine::open(name, pace, settings.seed.wrapping_mul(31).wrapping_add(number), &settings.state_dir)

@@ -29,7 +29,9 @@ export function SideSheet({
   });
   useEffect(() => {
     const element = dialog.current;
-    if (element && !element.open) element.showModal();
+    if (!element || element.open) return;
+    element.showModal();
+    element.querySelector<HTMLElement>("form :is(input, select, textarea):not(:disabled)")?.focus();
   }, []);
   const close = () => (unsaved ? setAsking(true) : onClose());
   const blocked = blocker.status === "blocked";

@@ -33,15 +33,23 @@ export function Table<Row>({
 }) {
   if (rows.length === 0) return <Empty>{empty}</Empty>;
   return (
-    // A part that scrolls is reached by the keyboard too, and holds what is hidden in it.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keys
-    <section className="relative overflow-x-auto rounded-card border border-line bg-surface" aria-label={caption} tabIndex={0}>
+    // A part that scrolls is reached by the keyboard too.
+    <section
+      className="relative overflow-x-auto rounded-card border border-line bg-surface"
+      aria-label={caption}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: so that it can be scrolled by keys
+      tabIndex={0}
+    >
       <table className="w-full border-collapse text-sm">
         <caption className="sr-only">{caption}</caption>
         <thead className="border-line border-b text-ink-soft">
           <tr>
             {columns.map((column) => (
-              <th key={column.key} scope="col" className={`px-3 py-2 font-medium ${cellClass(column)}`}>
+              <th
+                key={column.key}
+                scope="col"
+                className={`whitespace-nowrap px-3 py-2 font-medium ${cellClass(column)}`}
+              >
                 {column.title}
               </th>
             ))}

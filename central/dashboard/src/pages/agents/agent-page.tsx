@@ -111,6 +111,7 @@ function Conditions({ agent }: { agent: Agent }) {
           {
             key: "subject",
             title: "Source",
+            className: "min-w-32",
             cell: (condition) => (
               <span className="flex flex-col">
                 <span className="font-medium">

@@ -46,8 +46,13 @@ export function AgentsPage() {
               </>
             }
             columns={[
-              { key: "name", title: "Agent", cell: (agent) => <Name agent={agent} several={several} /> },
-              { key: "standing", title: "Stands", cell: (agent) => <Standings agent={agent} /> },
+              {
+                key: "name",
+                title: "Agent",
+                className: "min-w-28 md:w-full",
+                cell: (agent) => <Name agent={agent} several={several} />,
+              },
+              { key: "standing", title: "Stands", className: "min-w-28", cell: (agent) => <Standings agent={agent} /> },
               {
                 key: "sync",
                 title: "Last sync",

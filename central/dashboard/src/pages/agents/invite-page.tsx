@@ -1,7 +1,7 @@
 import "./print.css";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker, useSearch } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { ForeignText, momentText } from "screens";
 import { answer, api } from "../../api/client.ts";
 import type { Schema } from "../../api/types.ts";
@@ -132,11 +132,14 @@ function Sheet({ invited, onAnother }: { invited: Invited; onAnother: () => void
   const { invitation, code, central_address } = invited;
   const command = `edge-agent enroll ${code}`;
   const time_zone = plants.find((one) => one.name === invitation.plant)?.time_zone;
-  const [kept, setKept] = useState(false);
+  const kept = useRef(false);
+  const keep = () => {
+    kept.current = true;
+  };
   // The code is nowhere else: leaving without it wants a second click.
   useBlocker({
-    shouldBlockFn: () => !kept && !window.confirm("The code is shown only here. Leave without it?"),
-    enableBeforeUnload: () => !kept,
+    shouldBlockFn: () => !kept.current && !window.confirm("The code is shown only here. Leave without it?"),
+    enableBeforeUnload: () => !kept.current,
   });
   return (
     <>
@@ -194,19 +197,19 @@ function Sheet({ invited, onAnother }: { invited: Invited; onAnother: () => void
         <div className="flex flex-wrap justify-end gap-2">
           <Button
             onClick={() => {
-              setKept(true);
+              keep();
               onAnother();
             }}
           >
             Invite another
           </Button>
-          <Link to="/agents" onClick={() => setKept(true)} className={buttonClass()}>
+          <Link to="/agents" onClick={keep} className={buttonClass()}>
             Done
           </Link>
           <Button
             look="primary"
             onClick={() => {
-              setKept(true);
+              keep();
               window.print();
             }}
           >

@@ -48,6 +48,7 @@ export function SetAside({ agent, time_zone }: { agent: Agent; time_zone: string
               {
                 key: "origin",
                 title: "Of",
+                className: "min-w-24",
                 cell: (event) => <ForeignText max={40}>{event.origin || event.origin_kind}</ForeignText>,
               },
               {

@@ -118,6 +118,7 @@ function useColumns<Row extends Kept>(resource: Resource<Row>, open: (row: Row) 
     {
       key: "name",
       title: resource.fields.find((field) => field.stays)?.label ?? "Name",
+      className: "min-w-28",
       cell: (row) => (
         <button
           type="button"
@@ -162,6 +163,8 @@ function Opened<Row extends Kept>({
     queryKey: ["master_data", resource.kind, "one", id],
     queryFn: () => resource.get(id),
     enabled: open !== undefined && open !== "new" && Number.isSafeInteger(id),
+    // Opened again, it begins from the list: a form never begins from what is older.
+    gcTime: 0,
     ...(listed && { initialData: listed }),
   });
   if (open === undefined) return null;

@@ -57,7 +57,10 @@ export function RecordSheet<Row extends Kept>({
 
   const finish = async () => {
     setSaved(true);
-    await queries.invalidateQueries({ queryKey: ["master_data"] });
+    // The record itself is not asked for again: it closes, and it may be gone.
+    const closes = ["master_data", resource.kind, "one", base?.id].join();
+    const predicate = ({ queryKey }: { queryKey: readonly unknown[] }) => queryKey.join() !== closes;
+    await queries.invalidateQueries({ queryKey: ["master_data"], predicate });
     onClose();
   };
 
@@ -103,7 +106,9 @@ export function RecordSheet<Row extends Kept>({
     setTheirs(null);
   };
 
-  const title = base ? resource.nameOf(base) : `New ${resource.one}`;
+  const title = base
+    ? `${resource.one.charAt(0).toUpperCase()}${resource.one.slice(1)} ${resource.nameOf(base)}`
+    : `New ${resource.one}`;
   return (
     <SideSheet title={title} unsaved={unsaved} onClose={onClose}>
       <div className="flex flex-col gap-8">

@@ -79,15 +79,16 @@ export function AuditView() {
               {
                 key: "at",
                 title: "At",
-                cell: (entry) => <span className="whitespace-nowrap">{momentText(entry.at, "full")}</span>,
+                cell: (entry) => <span className="whitespace-nowrap">{momentText(entry.at, "dayAndTime")}</span>,
               },
               {
                 key: "actor",
                 title: "Who",
+                className: "min-w-24",
                 cell: (entry) => (
                   <span className="flex flex-col">
                     <ForeignText max={40}>{entry.actor}</ForeignText>
-                    <span className="text-ink-soft text-xs">
+                    <span className="text-ink-soft text-xs max-md:hidden">
                       {entry.actor_kind}
                       {entry.address && (
                         <>
@@ -103,7 +104,7 @@ export function AuditView() {
               {
                 key: "subject",
                 title: "To",
-                className: "w-full",
+                className: "w-full min-w-40",
                 cell: (entry) => <ForeignText max={80}>{entry.subject_id}</ForeignText>,
               },
               {

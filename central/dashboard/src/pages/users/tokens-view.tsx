@@ -43,6 +43,7 @@ export function TokensView() {
               {
                 key: "name",
                 title: "Token",
+                className: "min-w-32",
                 cell: (token) => (
                   <span className="flex flex-col">
                     <span className="font-medium">

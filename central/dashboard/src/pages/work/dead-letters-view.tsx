@@ -33,6 +33,7 @@ export function DeadLettersView() {
               {
                 key: "kind",
                 title: "Job",
+                className: "min-w-36",
                 cell: (letter) => (
                   <span className="flex flex-col items-start">
                     <button

@@ -117,7 +117,7 @@ function SecretField({ field, value, removed, has, creating, error, onChange }: 
   return (
     <div className="flex flex-col gap-1">
       <TextField
-        label={creating || !has ? field.label : `New ${field.label}`}
+        label={creating || !has ? field.label : `New ${field.noun}`}
         hint={`${standing}${field.hint ?? ""}`}
         error={error}
         name={field.key}
@@ -135,7 +135,7 @@ function SecretField({ field, value, removed, has, creating, error, onChange }: 
       />
       {!creating && has && (
         <CheckField
-          label={`Take the ${field.label} away`}
+          label={`Take the ${field.noun} away`}
           checked={removed}
           onChange={(event) => onChange(removalKey(field.key), event.target.checked)}
         />

@@ -15,6 +15,7 @@ const FIELDS: Field[] = [
     pattern: /^\d+$/,
     expected: "4 to 12 digits.",
     has: "has_pin",
+    noun: "PIN",
   },
 ];
 const ZONE = "Europe/Berlin";

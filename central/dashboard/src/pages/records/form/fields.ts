@@ -20,7 +20,16 @@ export type Field = Asked &
     /** A moment by the plant's clock. */
     | { kind: "moment" }
     /** Never shown, only replaced or taken away. */
-    | { kind: "secret"; min: number; max: number; pattern?: RegExp; expected: string; digits?: true; has: string }
+    | {
+        kind: "secret";
+        min: number;
+        max: number;
+        pattern?: RegExp;
+        expected: string;
+        digits?: true;
+        has: string;
+        noun: string;
+      }
   );
 
 /** What there is to choose from. */

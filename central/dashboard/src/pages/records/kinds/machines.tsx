@@ -29,10 +29,16 @@ export const MACHINES: Resource<Machine> = {
   retires: false,
   columns: [
     titleColumn(),
-    { key: "line", title: "Line", cell: (row) => <ForeignText max={40}>{row.line ?? "–"}</ForeignText> },
+    {
+      key: "line",
+      title: "Line",
+      className: "min-w-24",
+      cell: (row) => <ForeignText max={40}>{row.line ?? "–"}</ForeignText>,
+    },
     {
       key: "agent",
       title: "Reported by",
+      className: "min-w-28",
       wideOnly: true,
       cell: (row) => (
         <Link
@@ -51,7 +57,11 @@ export const MACHINES: Resource<Machine> = {
       number: true,
       wideOnly: true,
       cell: (row) =>
-        row.microstop_below_ms != null ? `${decimalText(row.microstop_below_ms / 1_000)} s` : "as the agent has it",
+        row.microstop_below_ms != null ? (
+          `${decimalText(row.microstop_below_ms / 1_000)} s`
+        ) : (
+          <span className="whitespace-nowrap">as the agent has it</span>
+        ),
     },
   ],
   fields: [

@@ -19,7 +19,11 @@ export const OPERATORS: Resource<Schema<"Operator">> = {
       title: "Logs on by",
       cell: (row) => {
         const ways = [row.has_badge && "badge", row.has_pin && "PIN"].filter(Boolean);
-        return ways.length > 0 ? ways.join(", ") : <span className="text-warning">nothing yet</span>;
+        return ways.length > 0 ? (
+          <span className="whitespace-nowrap">{ways.join(", ")}</span>
+        ) : (
+          <span className="text-warning">nothing yet</span>
+        );
       },
     },
     activeColumn("left"),
@@ -31,6 +35,7 @@ export const OPERATORS: Resource<Schema<"Operator">> = {
       kind: "secret",
       key: "badge",
       label: "Badge",
+      noun: "badge",
       hint: "What the scanner reads: scan it here. Only a hash is kept.",
       has: "has_badge",
       min: 4,
@@ -41,6 +46,7 @@ export const OPERATORS: Resource<Schema<"Operator">> = {
       kind: "secret",
       key: "pin",
       label: "PIN",
+      noun: "PIN",
       hint: "4 to 12 digits that are not the first anybody would try. Only a hash is kept.",
       has: "has_pin",
       min: 4,

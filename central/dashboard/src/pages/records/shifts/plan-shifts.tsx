@@ -130,7 +130,7 @@ function Row({
     onChange({ days: DAYS.map((one) => one.day).filter((one) => (one === day ? on : row.days.includes(one))) });
   return (
     <li className="flex flex-col gap-3 rounded-card border border-line bg-surface p-4">
-      <div className="grid grid-cols-[1fr_auto] items-end gap-3 sm:grid-cols-[1fr_7rem_7rem_auto]">
+      <div className="grid grid-cols-2 items-end gap-3 sm:grid-cols-[1fr_7rem_7rem_auto]">
         <TextField
           label="Shift"
           value={row.name}
@@ -142,7 +142,7 @@ function Row({
           look="quiet"
           aria-label={`Remove ${row.name || "this shift"}`}
           onClick={onRemove}
-          className="sm:order-last"
+          className="justify-self-end sm:order-last"
         >
           <CloseIcon />
         </Button>

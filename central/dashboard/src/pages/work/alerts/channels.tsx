@@ -27,7 +27,7 @@ export function Channels({ plant }: { plant: string }) {
     {
       key: "address",
       title: "To",
-      className: "w-full",
+      className: "w-full min-w-36",
       cell: (channel) => (
         <span className="flex flex-col">
           <span className="font-medium">
@@ -48,6 +48,7 @@ export function Channels({ plant }: { plant: string }) {
     {
       key: "line",
       title: "Of",
+      wideOnly: true,
       cell: (channel) => (
         <span className="whitespace-nowrap">
           {channel.line ? <ForeignText max={40}>{channel.line}</ForeignText> : "whole plant"}
