@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
-import { serverNow } from "screens";
+import { ForeignText, serverNow, visibleText } from "screens";
 import { useBoardLoaded, useMachine, useStaleSince } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
 import { LeftIcon } from "../../parts/icons.tsx";
@@ -35,7 +35,8 @@ export function MachinePage() {
   const title = known ? known.title || known.name : "Machine";
   return (
     <Page
-      title={title}
+      title={<ForeignText max={100}>{title}</ForeignText>}
+      windowTitle={visibleText(title)}
       above={
         <Link to="/" className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink">
           <LeftIcon /> Plant now{live?.line ? ` · ${live.line}` : ""}
