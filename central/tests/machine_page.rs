@@ -40,7 +40,7 @@ const ROWS: &str = "
     INSERT INTO products VALUES (1, 'P1', 'Cap', 60000), (1, 'P2', 'Lid', NULL);
     INSERT INTO work_orders (plant_id, code, product, quantity) VALUES (1, 'WO-1', 'P1', 500), (1, 'WO-2', 'P2', NULL);
     INSERT INTO reasons VALUES (1, 'jam', 'Jam', 'downtime', false), (1, 'break', 'Break', 'downtime', true),
-        (1, 'burr', 'Burr', 'scrap', false), (2, 'south', 'South', 'downtime', false);
+        (1, 'burr', 'Burr', 'pieces', false), (2, 'south', 'South', 'downtime', false);
     INSERT INTO operators (plant_id, number, name) VALUES (1, '7', 'Ada');
 
     CREATE FUNCTION t(text) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$ SELECT ('2026-03-29T' || $1 || 'Z')::timestamptz $$;
