@@ -1,5 +1,7 @@
 //! Incidents, rules and channels through the API, on a real PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 mod support;
 
 use std::sync::Arc;

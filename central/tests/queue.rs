@@ -1,9 +1,10 @@
 //! Workers on a real PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 mod support;
 
 use std::collections::HashMap;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -148,7 +149,7 @@ async fn several_workers_share_a_queue_and_every_job_is_done_once() {
         transaction.commit().await?;
         Ok(outcome)
     };
-    let workers = [0; 3].map(|_| work(&database, settings(), move |number, attempt| effect(number, attempt)));
+    let workers = [0; 3].map(|_| work(&database, settings(), effect));
     until_empty(&database).await;
     let shares: Vec<usize> = workers.iter().map(|worker| worker.handler.begun.lock().unwrap().len()).collect();
     for worker in workers {

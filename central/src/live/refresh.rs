@@ -47,6 +47,9 @@ const JOB_BASE_KEPT: TimeDelta = TimeDelta::minutes(30);
 const SAID_AT_CENTRAL: TimeDelta = TimeDelta::minutes(5);
 const BASES_FAILED_PAUSE: Duration = Duration::from_secs(60);
 const STOPS_OF: TimeDelta = TimeDelta::hours(24);
+
+/// What was asked about running orders, and what was read.
+type Bases = Vec<(BaseWanted, JobBase)>;
 const SHIFT_AT_MOST: TimeDelta = TimeDelta::hours(24);
 
 /// What the listener says to the one who looks.
@@ -113,7 +116,7 @@ struct Refresher {
     outdated: bool,
     last_look: Instant,
     failing: bool,
-    bases: Option<JoinHandle<sqlx::Result<Vec<(BaseWanted, JobBase)>>>>,
+    bases: Option<JoinHandle<sqlx::Result<Bases>>>,
     bases_not_before: Instant,
     pending: Topics,
     told_at: Option<Instant>,
@@ -418,7 +421,7 @@ async fn read_bases(
     wanted: Vec<BaseWanted>,
     day: (NaiveDate, DateTime<Utc>),
     now: DateTime<Utc>,
-) -> sqlx::Result<Vec<(BaseWanted, JobBase)>> {
+) -> sqlx::Result<Bases> {
     let mut connection = pool.acquire().await?;
     let good = store::good_before(&mut connection, &wanted, day).await?;
     let us = store::running_us(&mut connection, &wanted).await?;

@@ -54,7 +54,6 @@ pub fn described() -> OpenApiRouter {
 }
 
 /// The routes, and beside them what they say of themselves.
-#[must_use]
 pub fn served(api: OpenApiRouter) -> (Router, OpenApi) {
     let (router, document) = api.split_for_parts();
     let answer = document.clone();

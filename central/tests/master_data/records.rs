@@ -107,7 +107,7 @@ fn kinds() -> Vec<Kind> {
 }
 
 impl Kind {
-    fn new(&self, plant: &str, key: &str) -> Value {
+    fn body(&self, plant: &str, key: &str) -> Value {
         let mut new = self.new.clone();
         new["plant"] = json!(plant);
         new[self.key] = json!(key);
@@ -140,7 +140,7 @@ async fn what_is_created_is_answered_listed_replaced_and_deleted() {
     let api = start().await;
     for kind in kinds() {
         let before = api.revision("north").await;
-        let made = api.created(kind.path, &kind.new("north", "one")).await;
+        let made = api.created(kind.path, &kind.body("north", "one")).await;
         for (field, value) in kind.new.as_object().unwrap() {
             if !["badge", "pin"].contains(&field.as_str()) {
                 assert_eq!(&made[field], value, "{} {field}", kind.path);
@@ -174,16 +174,16 @@ async fn what_is_created_is_answered_listed_replaced_and_deleted() {
 async fn nothing_is_overwritten_unseen_and_no_name_is_given_twice() {
     let api = start().await;
     for kind in kinds() {
-        let made = api.created(kind.path, &kind.new("north", "one")).await;
+        let made = api.created(kind.path, &kind.body("north", "one")).await;
         api.replaced(&kind.at(&made), &kind.change(&json!(1))).await;
         let detail = api.refused("PUT", &kind.at(&made), &kind.change(&json!(1)), 409).await;
         assert!(detail.contains("not of version 1 any more"), "{detail}");
         assert_eq!(api.get(&kind.at(&made)).await["version"], 2);
 
-        let detail = api.refused("POST", kind.path, &kind.new("north", "one"), 409).await;
+        let detail = api.refused("POST", kind.path, &kind.body("north", "one"), 409).await;
         assert!(detail.contains("already") || detail.contains("another operator"), "{}: {detail}", kind.path);
         if kind.path != "/work-orders" {
-            api.created(kind.path, &kind.new("south", "one")).await;
+            api.created(kind.path, &kind.body("south", "one")).await;
         }
     }
     api.database.close().await;
@@ -193,7 +193,7 @@ async fn nothing_is_overwritten_unseen_and_no_name_is_given_twice() {
 async fn what_something_refers_to_is_not_deleted() {
     let api = start().await;
     for kind in kinds() {
-        let made = api.created(kind.path, &kind.new("north", "used")).await;
+        let made = api.created(kind.path, &kind.body("north", "used")).await;
         api.sql(kind.referrer.0).await;
         let detail = api.refused("DELETE", &kind.at(&made), &json!(null), 409).await;
         assert!(detail.contains(kind.referrer.1), "{}: {detail}", kind.path);
@@ -207,20 +207,20 @@ async fn another_plant_is_as_if_it_were_not_there() {
     let mut api = start().await;
     for kind in kinds() {
         api.asked_by(Role::Administrator, Plants::All).await;
-        let made = api.created(kind.path, &kind.new("north", "one")).await;
+        let made = api.created(kind.path, &kind.body("north", "one")).await;
         api.asked_by(Role::Manager, Plants::Only(vec![2].into())).await;
         assert!(!api.get(kind.path).await[kind.list].to_string().contains("north"), "{}", kind.path);
         api.refused("GET", &kind.at(&made), &json!(null), 404).await;
         api.refused("PUT", &kind.at(&made), &kind.change(&json!(1)), 404).await;
         api.refused("DELETE", &kind.at(&made), &json!(null), 404).await;
-        api.refused("POST", kind.path, &kind.new("north", "two"), 404).await;
-        api.refused("POST", kind.path, &kind.new("nowhere", "two"), 404).await;
+        api.refused("POST", kind.path, &kind.body("north", "two"), 404).await;
+        api.refused("POST", kind.path, &kind.body("nowhere", "two"), 404).await;
         // Whoever may not edit may look.
         api.asked_by(Role::ShiftLead, Plants::Only(vec![1].into())).await;
         assert_eq!(api.get(&kind.at(&made)).await["plant"], "north");
         api.refused("PUT", &kind.at(&made), &kind.change(&json!(1)), 403).await;
         api.refused("DELETE", &kind.at(&made), &json!(null), 403).await;
-        api.refused("POST", kind.path, &kind.new("north", "two"), 403).await;
+        api.refused("POST", kind.path, &kind.body("north", "two"), 403).await;
     }
     api.database.close().await;
 }
@@ -229,14 +229,14 @@ async fn another_plant_is_as_if_it_were_not_there() {
 async fn nonsense_is_answered_with_what_was_expected() {
     let api = start().await;
     for kind in kinds() {
-        let made = api.created(kind.path, &kind.new("north", "one")).await;
+        let made = api.created(kind.path, &kind.body("north", "one")).await;
         for (field, value, expected) in &kind.faults {
-            let mut new = kind.new("north", "two");
+            let mut new = kind.body("north", "two");
             new[*field] = value.clone();
             let detail = api.refused("POST", kind.path, &new, 400).await;
             assert!(detail.contains(expected), "{} {field}: {detail}", kind.path);
         }
-        let mut more = kind.new("north", "two");
+        let mut more = kind.body("north", "two");
         more["colour"] = json!("red");
         assert!(api.refused("POST", kind.path, &more, 400).await.contains("unknown field `colour`"));
         api.refused("POST", kind.path, &json!([]), 400).await;
@@ -268,7 +268,7 @@ async fn hostile_texts_come_back_as_they_were_given() {
         "=cmd|' /C calc'!A0",
     ] {
         for kind in kinds().into_iter().filter(|kind| kind.key == "code" || kind.key == "number") {
-            let mut new = kind.new("north", text);
+            let mut new = kind.body("north", text);
             let shown = if kind.path == "/operators" { "name" } else { "title" };
             if kind.path != "/work-orders" {
                 new[shown] = json!(text);
@@ -291,7 +291,7 @@ async fn lists_come_in_pages_without_holes() {
         for n in 0..7 {
             api.created(
                 kind.path,
-                &kind.new("north", &format!("p{n}/x").replace("/x", if kind.key == "name" { "" } else { "/x" })),
+                &kind.body("north", &format!("p{n}/x").replace("/x", if kind.key == "name" { "" } else { "/x" })),
             )
             .await;
         }

@@ -24,8 +24,10 @@ pub async fn line(pool: &PgPool, plant: i32, name: &str) -> sqlx::Result<Option<
 
 /// What counts in a plant: for itself first, then for every line by name.
 pub async fn effective(pool: &PgPool, plant: i32) -> sqlx::Result<Vec<RuleSet>> {
+    // Line, kind, enabled, threshold, whether it is set there itself.
+    type Row = (Option<String>, String, bool, Option<i32>, bool);
     let kinds: Vec<&str> = IncidentKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    let rows: Vec<(Option<String>, String, bool, Option<i32>, bool)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "SELECT w.line, k.kind, r.enabled, r.threshold_s,
                 EXISTS (SELECT FROM alert_rules o WHERE o.kind = k.kind AND o.plant_id = $1
                         AND o.line_id IS NOT DISTINCT FROM w.id)
