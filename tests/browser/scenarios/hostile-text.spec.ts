@@ -81,7 +81,8 @@ test("hostile text is inert on every page of central and of the station", async 
     stops: [REASON.title],
     jobs: [ORDER.code],
     scans: [SCRIPT, TERMINAL.shown, `${OVERRIDE.shown}${HTML}`, "all 500 characters"],
-    "shift-log": [SCRIPT, TERMINAL.shown, OVERRIDE.shown, "characters"],
+    // The station takes out of notes what would act in a terminal; of a scan everything is kept.
+    "shift-log": [SCRIPT, "[31;5mred", OVERRIDE.shown, "characters"],
     events: [],
   };
   for (const [show, texts] of Object.entries(shown)) {
