@@ -30,8 +30,8 @@ export async function expectNoSidewaysScroll(page: Page, what: string): Promise<
   expect(content, `${what} is wider than its window`).toBeLessThanOrEqual(window);
 }
 
-/** On a desk in light and dark, and in the hand. */
-export async function lookAt(page: Page, name: string): Promise<void> {
+/** On a desk in light and dark, and in the hand. `whole`: all of the page, not only what a window shows of it. */
+export async function lookAt(page: Page, name: string, { whole = false } = {}): Promise<void> {
   for (const [size, theme] of [
     ["desktop", "light"],
     ["desktop", "dark"],
@@ -44,7 +44,7 @@ export async function lookAt(page: Page, name: string): Promise<void> {
     await settled(page);
     await expectNoSidewaysScroll(page, what);
     if (what !== `${name}-phone-dark`) await expectNothingWrong(page, what);
-    await page.screenshot({ path: `${SCREENS}/${what}.png` });
+    await page.screenshot({ path: `${SCREENS}/${what}.png`, fullPage: whole });
   }
   await page.setViewportSize(SIZES.desktop);
 }

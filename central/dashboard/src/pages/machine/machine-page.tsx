@@ -32,14 +32,19 @@ export function MachinePage() {
   const { plants } = useSession();
   const known = live ?? asked.data;
   const time_zone = plants.find((plant) => plant.name === known?.plant)?.time_zone ?? "UTC";
+  const several = plants.length > 1;
   const title = known ? known.title || known.name : "Machine";
   return (
     <Page
       title={<ForeignText max={100}>{title}</ForeignText>}
       windowTitle={visibleText(title)}
       above={
-        <Link to="/" className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink">
-          <LeftIcon /> Plant now{live?.line ? ` · ${live.line}` : ""}
+        <Link
+          to="/"
+          search={(before) => ({ plant: before.plant })}
+          className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink"
+        >
+          <LeftIcon /> {["Plant now", several ? known?.plant : undefined, live?.line].filter(Boolean).join(" · ")}
         </Link>
       }
     >

@@ -100,5 +100,10 @@ export function progress(job: Pick<BoardJob, "good" | "quantity" | "expected">):
   };
 }
 
-export const lineTitle = (line: string, only: boolean): string =>
-  line !== NO_LINE ? line : only ? "Machines" : "Not in a line";
+/** What stands above a line's machines. Lines of different plants may have one name. */
+export function lineTitle({ name, plant }: Pick<Line, "name" | "plant">, all: readonly Line[]): string {
+  const several = all.some((line) => line.plant !== plant);
+  const alone = all.filter((line) => line.plant === plant).length === 1;
+  const title = name !== NO_LINE ? name : alone ? "Machines" : "Not in a line";
+  return several ? `${plant} · ${title}` : title;
+}

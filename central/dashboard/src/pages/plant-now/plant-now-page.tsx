@@ -45,7 +45,7 @@ export function PlantNowPage() {
         <div className={`flex flex-col gap-6 ${stale_since === null ? "" : "grayscale"}`}>
           {ofPlant.length > 0 && <SummaryStrip of={summary(ofPlant)} />}
           {shown.map((line) => (
-            <LineSection key={`${line.plant} ${line.name}`} line={line} only={all.length === 1} />
+            <LineSection key={`${line.plant} ${line.name}`} line={line} title={lineTitle(line, all)} />
           ))}
           {shown.length === 0 && <Nothing filtered={ofPlant.length > 0} />}
         </div>
@@ -54,8 +54,7 @@ export function PlantNowPage() {
   );
 }
 
-function LineSection({ line, only }: { line: Line; only: boolean }) {
-  const title = lineTitle(line.name, only);
+function LineSection({ line, title }: { line: Line; title: string }) {
   return (
     <section aria-label={title}>
       <h2 className="mb-2 flex items-baseline gap-3">
