@@ -30,21 +30,40 @@ export async function expectNoSidewaysScroll(page: Page, what: string): Promise<
   expect(content, `${what} is wider than its window`).toBeLessThanOrEqual(window);
 }
 
-/** On a desk in light and dark, and in the hand. `whole`: all of the page, not only what a window shows of it. */
-export async function lookAt(page: Page, name: string, { whole = false } = {}): Promise<void> {
+/** On a desk in light and dark, and in the hand. */
+export async function lookAt(page: Page, name: string): Promise<void> {
   for (const [size, theme] of [
     ["desktop", "light"],
     ["desktop", "dark"],
     ["phone", "dark"],
     ["phone", "light"],
   ] as const) {
-    const what = `${name}-${size}-${theme}`;
-    await page.emulateMedia({ colorScheme: theme });
-    await page.setViewportSize(SIZES[size]);
-    await settled(page);
-    await expectNoSidewaysScroll(page, what);
-    if (what !== `${name}-phone-dark`) await expectNothingWrong(page, what);
-    await page.screenshot({ path: `${SCREENS}/${what}.png`, fullPage: whole });
+    await lookOnce(page, name, { size, theme, axe: size !== "phone" || theme !== "dark", whole: false });
   }
   await page.setViewportSize(SIZES.desktop);
+}
+
+/** The same in three pictures, of what is made of parts that are looked at elsewhere. `whole`: all of a long page. */
+export async function glanceAt(page: Page, name: string, { whole = false } = {}): Promise<void> {
+  await lookOnce(page, name, { size: "desktop", theme: "dark", axe: false, whole });
+  await lookOnce(page, name, { size: "phone", theme: "dark", axe: true, whole });
+  await lookOnce(page, name, { size: "desktop", theme: "light", axe: true, whole });
+  await page.setViewportSize(SIZES.desktop);
+}
+
+interface Look {
+  size: "desktop" | "phone";
+  theme: "light" | "dark";
+  axe: boolean;
+  whole: boolean;
+}
+
+async function lookOnce(page: Page, name: string, { size, theme, axe, whole }: Look): Promise<void> {
+  const what = `${name}-${size}-${theme}`;
+  await page.emulateMedia({ colorScheme: theme });
+  await page.setViewportSize(SIZES[size]);
+  await settled(page);
+  await expectNoSidewaysScroll(page, what);
+  if (axe) await expectNothingWrong(page, what);
+  await page.screenshot({ path: `${SCREENS}/${what}.png`, fullPage: whole });
 }
