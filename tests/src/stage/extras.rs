@@ -87,14 +87,6 @@ impl Extras {
         Ok(url)
     }
 
-    pub(super) fn stop_all(&mut self) {
-        for agent in self.agents.values_mut() {
-            if agent.ended().is_none() {
-                agent.stop();
-            }
-        }
-    }
-
     fn agent(&mut self, called: &str) -> anyhow::Result<&mut Agent> {
         self.agents.get_mut(called).with_context(|| format!("no agent is called {called}"))
     }

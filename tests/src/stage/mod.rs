@@ -62,7 +62,6 @@ impl Stage {
             };
             tell(&told)?;
         }
-        self.extras.stop_all();
         self.agent.stop();
         self.site.central.stop();
         Ok(())

@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-quer
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { Age, ForeignText, momentText, numberText } from "screens";
+import type { Schema } from "../../api/types.ts";
 import { Button } from "../../parts/button.tsx";
 import { Confirm } from "../../parts/confirm.tsx";
 import { LeftIcon } from "../../parts/icons.tsx";
@@ -160,12 +161,12 @@ function Gaps({ agent, time_zone }: Part) {
             caption="Recorded loss, newest first"
             rows={rows}
             rowKey={(gap) => `${gap.epoch} ${gap.seq}`}
-            empty="Nothing was lost: every event that this agent captured is here, or on its way."
+            empty="No loss is recorded: every event that this agent captured is here, or on its way."
             columns={[
               {
                 key: "at",
                 title: "Recorded",
-                cell: (gap) => <span className="whitespace-nowrap">{momentText(gap.at, "full", time_zone)}</span>,
+                cell: (gap) => <span className="md:whitespace-nowrap">{momentText(gap.at, "full", time_zone)}</span>,
               },
               {
                 key: "lost",
@@ -176,7 +177,7 @@ function Gaps({ agent, time_zone }: Part) {
               {
                 key: "what",
                 title: "What and why",
-                className: "w-full",
+                className: "w-full min-w-40",
                 cell: (gap) => (
                   <span className="flex flex-col">
                     <span>
@@ -194,6 +195,9 @@ function Gaps({ agent, time_zone }: Part) {
                         <ForeignText max={200}>{gap.text}</ForeignText>
                       </span>
                     )}
+                    <span className="text-ink-soft md:hidden">
+                      <GapSpan gap={gap} time_zone={time_zone} />
+                    </span>
                   </span>
                 ),
               },
@@ -203,8 +207,7 @@ function Gaps({ agent, time_zone }: Part) {
                 wideOnly: true,
                 cell: (gap) => (
                   <span className="whitespace-nowrap">
-                    {momentText(gap.gap_from, "dayAndTime", time_zone)} –{" "}
-                    {momentText(gap.gap_to, "dayAndTime", time_zone)}
+                    <GapSpan gap={gap} time_zone={time_zone} />
                   </span>
                 ),
               },
@@ -213,6 +216,14 @@ function Gaps({ agent, time_zone }: Part) {
         )}
       </Listed>
     </Section>
+  );
+}
+
+function GapSpan({ gap, time_zone }: { gap: Schema<"RecordedGap">; time_zone: string | undefined }) {
+  return (
+    <>
+      {momentText(gap.gap_from, "dayAndTime", time_zone)} – {momentText(gap.gap_to, "dayAndTime", time_zone)}
+    </>
   );
 }
 
@@ -235,7 +246,7 @@ function RejectedFrames({ agent, time_zone }: Part) {
                 key: "at",
                 title: "Received",
                 cell: (frame) => (
-                  <span className="whitespace-nowrap">{momentText(frame.received_at, "full", time_zone)}</span>
+                  <span className="md:whitespace-nowrap">{momentText(frame.received_at, "full", time_zone)}</span>
                 ),
               },
               {

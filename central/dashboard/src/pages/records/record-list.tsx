@@ -142,6 +142,7 @@ function useColumns<Row extends Kept>(resource: Resource<Row>, open: (row: Row) 
             key: "plant",
             title: "Plant",
             wideOnly: true,
+            className: "min-w-28",
             cell: (row: Row) => <ForeignText max={40}>{row.plant ?? ""}</ForeignText>,
           },
         ]

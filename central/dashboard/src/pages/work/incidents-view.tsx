@@ -97,14 +97,7 @@ export function IncidentsView() {
                 title: <span className="sr-only">Who was told</span>,
                 wideOnly: true,
                 cell: (incident) => (
-                  <Link
-                    to="/work"
-                    search={(before) => ({ plant: before.plant, show: "deliveries" as const, incident: incident.id })}
-                    className={buttonClass({ look: "quiet", small: true })}
-                    aria-label={`Who was told of: ${INCIDENT_KINDS[incident.kind].word}, ${incident.title}`}
-                  >
-                    Who was told
-                  </Link>
+                  <WhoWasTold incident={incident} className={buttonClass({ look: "quiet", small: true })} />
                 ),
               },
             ]}
@@ -112,6 +105,19 @@ export function IncidentsView() {
         )}
       </Listed>
     </>
+  );
+}
+
+function WhoWasTold({ incident, className }: { incident: Incident; className: string }) {
+  return (
+    <Link
+      to="/work"
+      search={(before) => ({ plant: before.plant, show: "deliveries" as const, incident: incident.id })}
+      className={className}
+      aria-label={`Who was told of: ${INCIDENT_KINDS[incident.kind].word}, ${incident.title}`}
+    >
+      Who was told
+    </Link>
   );
 }
 
@@ -153,6 +159,7 @@ function Where({ incident }: { incident: Incident }) {
           <ForeignText max={160}>{incident.detail}</ForeignText>
         </span>
       )}
+      <WhoWasTold incident={incident} className="self-start text-accent underline underline-offset-2 md:hidden" />
     </span>
   );
 }
