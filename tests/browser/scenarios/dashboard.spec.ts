@@ -45,7 +45,7 @@ test("a stop is explained on the page of its machine", async ({ stage, plant: _,
   await dialog.getByRole("button", { name: "Give this reason" }).click();
   await expect(dialog).toBeHidden();
   await expect(row).toContainText("Tool broken");
-  await expect(row).toContainText("ada");
+  await expect(row).toContainText("Ada Auer");
   await page
     .getByRole("link", { name: /^Plant now/ })
     .first()

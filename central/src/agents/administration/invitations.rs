@@ -37,6 +37,8 @@ pub struct OpenInvitation {
     pub plant: String,
     pub agent: String,
     pub created_by: String,
+    /// What that person is called.
+    pub created_by_name: Option<String>,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
