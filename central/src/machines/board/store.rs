@@ -44,8 +44,8 @@ pub async fn revisions(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<i
 
 pub async fn places(connection: &mut PgConnection) -> sqlx::Result<Vec<Place>> {
     sqlx::query_as(
-        "SELECT m.id, m.plant_id, p.name AS plant, p.time_zone, l.name AS line, m.name, m.title, m.agent_id,
-                a.name AS agent
+        "SELECT m.id, m.plant_id, p.name AS plant, p.time_zone, l.name AS line,
+                coalesce(nullif(l.title, ''), l.name) AS line_title, m.name, m.title, m.agent_id, a.name AS agent
          FROM machines m JOIN plants p ON p.id = m.plant_id JOIN agents a ON a.id = m.agent_id
          LEFT JOIN lines l ON l.id = m.line_id",
     )

@@ -50,7 +50,7 @@ export function KioskPage() {
         ) : shown.length === 0 ? (
           <Empty>There is no machine here.</Empty>
         ) : (
-          <Screens lines={shown.map((line) => ({ title: lineTitle(line.name, shown.length === 1), ids: line.ids }))} />
+          <Screens lines={shown.map((line) => ({ title: lineTitle(line, shown.length === 1), ids: line.ids }))} />
         )}
       </div>
     </main>

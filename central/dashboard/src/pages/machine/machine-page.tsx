@@ -39,7 +39,13 @@ export function MachinePage() {
       windowTitle={visibleText(title)}
       above={
         <Link to="/" className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink">
-          <LeftIcon /> Plant now{live?.line ? ` · ${live.line}` : ""}
+          <LeftIcon /> Plant now
+          {live?.line_title && (
+            <>
+              {" · "}
+              <ForeignText max={60}>{live.line_title}</ForeignText>
+            </>
+          )}
         </Link>
       }
     >

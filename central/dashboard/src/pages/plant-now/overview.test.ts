@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BoardMachine } from "../../api/types.ts";
-import { lines, progress, summary } from "./overview.ts";
+import { lines, lineTitle, progress, summary } from "./overview.ts";
 
 const machine = (part: Partial<BoardMachine>): BoardMachine => ({
   id: 0,
@@ -34,6 +34,22 @@ describe("lines", () => {
       ["A", [4], 0],
       ["B", [3, 2], 2],
       ["", [1], 1],
+    ]);
+  });
+
+  it("are called by their titles, and stand in the order of these", () => {
+    const found = lines(
+      [
+        machine({ id: 1, line: "1", line_title: "Packing" }),
+        machine({ id: 2, line: "2", line_title: "Filling" }),
+        machine({ id: 3 }),
+      ],
+      {},
+    );
+    expect(found.map((line) => [line.name, lineTitle(line, false)])).toEqual([
+      ["2", "Filling"],
+      ["1", "Packing"],
+      ["", "Not in a line"],
     ]);
   });
 

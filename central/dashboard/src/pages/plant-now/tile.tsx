@@ -70,9 +70,9 @@ function Tile({ machine, links, line }: { machine: BoardMachine; links: boolean;
         </div>
         <footer className="flex items-center justify-between gap-2 pt-[0.5em] text-[0.8em] text-ink-soft">
           <Unexplained machine={machine} links={links} />
-          {line && machine.line && (
+          {line && machine.line_title && (
             <span className="mr-auto min-w-0 truncate">
-              <ForeignText max={40}>{machine.line}</ForeignText>
+              <ForeignText max={40}>{machine.line_title}</ForeignText>
             </span>
           )}
           <DataAge reported_at={machine.reported_at ?? null} old={old !== null} />
