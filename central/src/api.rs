@@ -140,6 +140,13 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn problems_are_described_once() {
+        let document = document().to_json().unwrap();
+        assert_eq!(document.matches("Nobody is logged in.").count(), 1);
+        assert!(document.matches("#/components/responses/Unauthorized").count() > 100);
+    }
+
     /// Name under which a type that is declared at the beginning of `text` stands in the document.
     fn schema_name(text: &str) -> Option<&str> {
         let end = |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());

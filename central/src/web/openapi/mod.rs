@@ -4,6 +4,7 @@
 //! and so is a value that is longer than described. Everything else a route checks itself.
 
 mod links;
+mod shared;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub fn described() -> OpenApiRouter {
 pub fn served(api: OpenApiRouter) -> (Router, OpenApi) {
     let (router, mut document) = api.split_for_parts();
     links::add(&mut document);
+    shared::share_problems(&mut document);
     let answer = document.clone();
     let router = router.route_layer(middleware::from_fn_with_state(Arc::new(Queries::of(&document)), as_described));
     (router.route("/openapi.json", get(async move || Json(answer.clone()))), document)
