@@ -4,9 +4,16 @@
  */
 import createClient from "openapi-fetch";
 import type { paths } from "../api.generated.ts";
+import { screenHeaders } from "../session/screen-token.ts";
 import { Problem, problemFrom, UNREACHABLE } from "./problem.ts";
 
 export const api = createClient<paths>({ baseUrl: "/api/v1", headers: { accept: "application/json" } });
+
+api.use({
+  onRequest: ({ request }) => {
+    for (const [name, value] of Object.entries(screenHeaders())) request.headers.set(name, value);
+  },
+});
 
 let onLoggedOut: () => void = () => undefined;
 
