@@ -170,6 +170,17 @@ test("everything is reached on a phone", async ({ plant: _, visit }) => {
   await expect(plantNow(page)).toBeVisible();
 });
 
+test("a stop is explained with the thumb, without scrolling sideways", async ({ stage, plant: _, visit }) => {
+  await stage.machine("oven-1", { state: "stopped" });
+  const page = await visit.dashboard("/stops", { size: SIZES.phone });
+  const explain = page.getByRole("button", { name: /^Explain the stop of oven-1/ });
+  await explain.scrollIntoViewIfNeeded();
+  await expect(explain).toBeInViewport({ ratio: 0.999 });
+  expect((await explain.boundingBox())?.height).toBeGreaterThanOrEqual(44);
+  await explain.click();
+  await expect(page.getByRole("dialog")).toBeVisible();
+});
+
 test("a screen that nobody logs on to shows the plant by its token, until that is revoked", async ({
   stage,
   plant: _,
