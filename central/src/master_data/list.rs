@@ -74,9 +74,10 @@ impl<'f> Filter<'f> {
 
     /// The cursor of the next page; the row beyond this page is dropped.
     pub fn next<T>(&self, found: &mut Vec<T>, key: impl Fn(&T) -> (&str, &str)) -> Option<String> {
-        let more = page::cut(found, self.limit);
-        let (plant, name) = found.last().filter(|_| more).map(key)?;
-        Some(format!("{plant}/{name}"))
+        page::next(found, self.limit, |last| {
+            let (plant, name) = key(last);
+            format!("{plant}/{name}")
+        })
     }
 }
 
