@@ -7,6 +7,7 @@ import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
 import { Panel } from "../ui/panel";
 import { AtCentral, NotStored } from "./entry-marks";
+import { entryText } from "./entry-text";
 import { useUndo } from "./feedback-bar";
 
 /** What was entered here, newest first; on top what is not stored yet. */
@@ -53,9 +54,10 @@ function WaitingRow({ item }: { item: Waiting }) {
 }
 
 function EntryRow({ entry }: { entry: Entry }) {
-  const { texts, formats } = useStation();
+  const { view, texts, formats } = useStation();
   const undo = useUndo();
   const { undo_until } = entry;
+  const text = entryText(entry, view.reasons.pieces, texts);
   const mayUndo = useAsTimePasses((now) => undo_until !== null && !entry.undone && now < Date.parse(undo_until));
   return (
     <li className="flex min-h-16 flex-wrap items-center gap-x-4 gap-y-1 rounded-card bg-surface px-4 py-2">
@@ -64,7 +66,7 @@ function EntryRow({ entry }: { entry: Entry }) {
       </time>
       <span className="min-w-40 flex-1">
         <span className={`text-lg ${entry.undone ? "line-through" : ""}`}>
-          <ForeignText max={160}>{entry.text}</ForeignText>
+          <ForeignText max={160}>{text}</ForeignText>
         </span>
         {entry.undone && <span className="ml-2 font-medium">{texts.undone}</span>}
         {entry.operator && (
@@ -75,7 +77,7 @@ function EntryRow({ entry }: { entry: Entry }) {
       </span>
       <AtCentral entry={entry} />
       {mayUndo && (
-        <Button onClick={() => undo(entry.id, entry.text)}>
+        <Button onClick={() => undo(entry.id, text)}>
           <Icon name="undo" />
           {texts.undo}
         </Button>
