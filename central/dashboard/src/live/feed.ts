@@ -32,6 +32,8 @@ class Feed {
   private failures = 0;
   /** Called when the server refuses the stream: perhaps nobody is logged on any more. */
   onRefused: () => void = () => undefined;
+  /** Called when the server is heard again after an interruption. */
+  onReturned: () => void = () => undefined;
 
   readonly subscribe = (watcher: () => void): (() => void) => {
     this.watchers.add(watcher);
@@ -98,7 +100,9 @@ class Feed {
 
   private heard(change: Partial<FeedState> = {}): void {
     this.failures = 0;
+    const returned = this.state.connection === "interrupted";
     this.update({ ...change, connection: "live", heard_at_ms: Date.now() });
+    if (returned) this.onReturned();
   }
 
   private failed(source: EventSource): void {

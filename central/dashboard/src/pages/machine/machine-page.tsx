@@ -2,10 +2,10 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { ForeignText, serverNow, visibleText } from "screens";
-import { useBoardLoaded, useMachine, useStaleSince } from "../../live/use-board.ts";
+import { useBoardLoaded, useMachine } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
 import { LeftIcon } from "../../parts/icons.tsx";
-import { ErrorNotice, Loading, StaleNote } from "../../parts/notices.tsx";
+import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { useSession } from "../../session/session.ts";
 import { type Range, rangeOf } from "../../time/range.ts";
@@ -27,7 +27,6 @@ export function MachinePage() {
   const id = Number(machine);
   const live = useMachine(id);
   const loaded = useBoardLoaded();
-  const stale_since = useStaleSince();
   const asked = useQuery({ ...machineQuery(id), enabled: loaded && !live });
   const { plants } = useSession();
   const known = live ?? asked.data;
@@ -43,12 +42,11 @@ export function MachinePage() {
         </Link>
       }
     >
-      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
       {asked.isError ? (
         <ErrorNotice error={asked.error} onRetry={() => void asked.refetch()} />
       ) : known ? (
         <>
-          {live && <LiveHeader machine={live} stale={stale_since !== null} />}
+          {live && <LiveHeader machine={live} />}
           <History id={id} time_zone={time_zone} changed={live?.state_since} />
         </>
       ) : (
