@@ -91,11 +91,13 @@ test("two pages ask who it is, one answer is enough, and a badge takes nobody's 
   await expect(async () => await enter(stage, "log-on", { badge: anna.badge })).toPass();
   const [first, second] = [await visit.station("press-3"), await visit.station("press-3")];
   for (const page of [first, second]) await expect(operator(page, anna.name)).toHaveAttribute("aria-pressed", "true");
+  await operator(first, anna.name).click();
   await stage.scan(ben.badge);
   for (const page of [first, second]) {
     await expect(feedback(page)).toContainText(`${ben.name} is logged on`);
-    await expect(operator(page, anna.name)).toHaveAttribute("aria-pressed", "true");
+    await expect(operator(page, `Work as ${ben.name}`)).toHaveAttribute("aria-pressed", "false");
   }
+  await expect(operator(first, anna.name)).toHaveAttribute("aria-pressed", "true");
   await stage.scan(ORDERS.frames.code);
   for (const page of [first, second]) await expect(dialog(page)).toContainText("Whose entry is it?");
   await dialog(second).getByRole("button", { name: ben.name }).click();
@@ -111,7 +113,7 @@ test("a page that is opened later asks what is still open", async ({ stage, plan
   for (const { badge } of [anna, ben]) await expect(async () => await enter(stage, "log-on", { badge })).toPass();
   await stage.scan(ORDERS.boxes.code);
   const page = await visit.station("packer-1");
-  await expect(feedback(page)).toContainText("WO-1004: who starts it?");
+  await expect(feedback(page)).toContainText(/^Stored ?At \d\d:\d\d: WO-1004: who starts it\?/);
   await dialog(page).getByRole("button", { name: ben.name }).click();
   await expect(job(page)).toContainText("Hinge set, box of 24");
   await page.reload();

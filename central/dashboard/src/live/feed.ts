@@ -52,6 +52,7 @@ class Feed {
       this.watchdog = setInterval(() => this.check(SILENT_AFTER_MS), 2_000);
       document.addEventListener("visibilitychange", this.onLook);
       window.addEventListener("online", this.onLook);
+      window.addEventListener("offline", this.onOffline);
       window.addEventListener("pageshow", this.onLook);
     }
     this.connect();
@@ -64,6 +65,7 @@ class Feed {
     this.watchdog = undefined;
     document.removeEventListener("visibilitychange", this.onLook);
     window.removeEventListener("online", this.onLook);
+    window.removeEventListener("offline", this.onOffline);
     window.removeEventListener("pageshow", this.onLook);
     this.source?.close();
     this.source = undefined;
@@ -129,6 +131,9 @@ class Feed {
     if (this.state.connection === "interrupted") this.connect();
     else this.check(DOUBTED_AFTER_MS);
   };
+
+  /** The computer's network went: whether that was the way to central shows at once, not after a silence. */
+  private readonly onOffline = (): void => this.connect();
 
   private update(change: Partial<FeedState>): void {
     this.state = { ...this.state, ...change };

@@ -6,7 +6,7 @@ import { useStation } from "../station/station";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
 import { Panel } from "../ui/panel";
-import { AtCentral, NotStored } from "./entry-marks";
+import { AtCentral, isHeldUp, NotStored } from "./entry-marks";
 import { entryText } from "./entry-text";
 import { useUndo } from "./feedback-bar";
 
@@ -30,7 +30,7 @@ export function EntriesPanel() {
 }
 
 function WaitingRow({ item }: { item: Waiting }) {
-  const { texts, withdraw } = useStation();
+  const { texts, waiting, withdraw } = useStation();
   const [asks, setAsks] = useState(false);
   return (
     <li className="flex min-h-16 flex-wrap items-center gap-x-4 gap-y-2 rounded-card border-2 border-warning bg-warning-soft px-4 py-2">
@@ -38,8 +38,8 @@ function WaitingRow({ item }: { item: Waiting }) {
         <ForeignText max={160}>{item.label}</ForeignText>
         {item.why && <span className="block text-ink-soft text-sm">{visibleText(item.why)}</span>}
       </span>
-      <NotStored waiting={item} />
-      {item.attempts > 0 && !asks && <Button onClick={() => setAsks(true)}>{texts.discard}</Button>}
+      <NotStored />
+      {isHeldUp(waiting) && !asks && <Button onClick={() => setAsks(true)}>{texts.discard}</Button>}
       {asks && (
         <span className="flex w-full items-center justify-end gap-2">
           {texts.discard_question}

@@ -22,7 +22,7 @@ export function EntryBar() {
         <span className="min-w-0 flex-1 truncate text-ink-soft">
           <bdi>{visibleText(text)}</bdi>
         </span>
-        {unsent ? <NotStored waiting={unsent} /> : last ? <AtCentral entry={last} /> : null}
+        {unsent ? <NotStored /> : last ? <AtCentral entry={last} /> : null}
         <Icon name="forward" />
       </button>
     </footer>

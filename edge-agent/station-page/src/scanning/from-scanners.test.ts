@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FromScanner, Machine, Meaning } from "../api";
-import { isAnswered, isFresh, questionOf, untold } from "./from-scanners";
+import { isAnswered, isFresh, isWorkedOn, questionOf, untold } from "./from-scanners";
 
 const AT = "2026-11-22T14:00:00.000Z";
 
@@ -40,5 +40,7 @@ describe("what scanners of the agent read", () => {
     expect(isAnswered(question, working("WO-1", "2026-11-22T14:00:03.000Z"))).toBe(true);
     expect(isAnswered(question, working("WO-1", "2026-11-22T13:59:59.000Z"))).toBe(false);
     expect(isAnswered(question, working("WO-2", "2026-11-22T14:00:03.000Z"))).toBe(false);
+    expect(isWorkedOn(question, working("WO-1", "2026-11-22T13:59:59.000Z"))).toBe(true);
+    expect(isWorkedOn(question, working("WO-2", "2026-11-22T13:59:59.000Z"))).toBe(false);
   });
 });

@@ -29,6 +29,10 @@ export function questionOf({ at, outcome }: FromScanner): Question | null {
   return asks ? { order: meaning, asked_at: at } : null;
 }
 
+/** Whoever was not there when it was asked cannot know whether it was answered: one that is worked on was. */
+export const isWorkedOn = ({ order }: Question, { machines }: Pick<View, "machines">): boolean =>
+  machines.some(({ job }) => job?.work_order === order.work_order && !job.paused);
+
 /** Somebody has begun it since, here or on another page. */
 export function isAnswered({ order, asked_at }: Question, { machines }: Pick<View, "machines">): boolean {
   return machines.some(

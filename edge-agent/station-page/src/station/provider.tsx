@@ -8,7 +8,7 @@ import { type Feedback, feedbackOf } from "../entries/feedback";
 import { FeedbackBar } from "../entries/feedback-bar";
 import { formatsOf } from "../formats";
 import { base64 } from "../scanning/decode";
-import { isAnswered, isFresh, type Question, questionOf, untold } from "../scanning/from-scanners";
+import { isAnswered, isFresh, isWorkedOn, type Question, questionOf, untold } from "../scanning/from-scanners";
 import { listen } from "../scanning/wedge";
 import { play } from "../sound";
 import { chooseLanguage, type Language, languageOf, TEXTS } from "../texts/language";
@@ -116,8 +116,8 @@ export function StationProvider({
   /** What a scan leads to here. `isOurs`: it is this page's operator who scanned, for the machine on this page. */
   const actOn = (meaning: Meaning, isOurs: boolean) => {
     if (meaning.is === "operator" && meaning.change !== "logged_off") {
-      // Two pages may be at work: a badge takes the operator of neither away.
-      if (isOurs || operator === null || open.current?.is === "log_on") loggedOn(meaning.number);
+      // Two pages may be at work: a badge says of neither whose entries follow there.
+      if (isOurs || open.current?.is === "log_on") loggedOn(meaning.number);
     }
     if (meaning.is !== "work_order") return;
     const { job } = meaning;
@@ -129,19 +129,23 @@ export function StationProvider({
 
   /** Codes that scanners of the agent read are told here as if they had been scanned here. */
   const wasThere = useRef(false);
-  const tell = ({ at, from_scanners, pages }: View) => {
+  const tell = (view: View) => {
+    const { at, from_scanners, pages } = view;
     const news = untold(from_scanners, sessionStorage.getItem(TOLD));
-    const isOnlyPage = pages === 1 && wasThere.current;
+    const before = wasThere.current;
     wasThere.current = true;
     const newest = news.at(-1);
     if (!newest) return;
     sessionStorage.setItem(TOLD, newest.id);
-    tellOutcome(newest, isFresh(newest, at));
+    const isNew = (read: FromScanner) => before && isFresh(read, at);
+    const asked = questionOf(newest);
+    if (isNew(newest) || asked === null || !isWorkedOn(asked, view)) tellOutcome(newest, isNew(newest));
     for (const read of news) {
-      const isOurs = isOnlyPage && isFresh(read, at);
       const asked = questionOf(read);
-      if (asked && !isOurs) setQuestion(asked);
-      else if (read.outcome.is === "stored" && isFresh(read, at)) actOn(read.outcome.stored.meaning, isOurs);
+      const isOurs = isNew(read) && pages === 1;
+      if (asked && !isOurs) {
+        if (isNew(read) || !isWorkedOn(asked, view)) setQuestion(asked);
+      } else if (read.outcome.is === "stored" && isNew(read)) actOn(read.outcome.stored.meaning, isOurs);
     }
   };
   const tellOutcome = (read: FromScanner, isNew: boolean) => {

@@ -5,6 +5,7 @@ import { ForeignText, serverNow, visibleText } from "screens";
 import { useBoardLoaded, useMachine } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
 import { LeftIcon } from "../../parts/icons.tsx";
+import { NotRefreshed } from "../../parts/listing.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { useSession } from "../../session/session.ts";
@@ -123,10 +124,11 @@ function States({ id, range, time_zone }: ViewProps) {
   const timeline = useQuery(timelineQuery(id, range));
   const navigate = useNavigate();
   if (timeline.isPending) return <Loading rows={1} height="h-40" />;
-  if (timeline.isError) return <ErrorNotice error={timeline.error} onRetry={() => void timeline.refetch()} />;
+  if (timeline.isLoadingError) return <ErrorNotice error={timeline.error} onRetry={() => void timeline.refetch()} />;
   const { segments, to_ms, cut } = timeline.data;
   return (
     <>
+      <NotRefreshed query={timeline} />
       {cut && (
         <p className="text-ink-soft text-sm">
           The states changed too often to show all of this range: choose a shorter one to see its end.

@@ -6,6 +6,7 @@ import { useMachine } from "../../live/use-board.ts";
 import { Button } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
 import { CloseIcon } from "../../parts/icons.tsx";
+import { NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -60,10 +61,11 @@ export function StopsPage() {
       </div>
       {stops.isPending ? (
         <Loading rows={8} height="h-12" />
-      ) : stops.isError ? (
+      ) : stops.isLoadingError ? (
         <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />
       ) : (
         <>
+          <NotRefreshed query={stops} />
           <StopTable
             stops={rows}
             withMachine
