@@ -604,7 +604,7 @@ async fn commands_let_people_and_programs_in() {
     let run = |arguments: &[&str], input: &str| {
         use std::io::Write as _;
         let mut command = program.command(arguments);
-        command.env("CENTRAL_DATABASE_URL", support::url(&name)).stdin(std::process::Stdio::piped());
+        command.env("CENTRAL_DATABASE_URL", support::cluster::url(&name)).stdin(std::process::Stdio::piped());
         let mut child =
             command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
         // A command that does not read its input may be gone already.

@@ -15,6 +15,7 @@ use protocol::time::UtcMicros;
 
 use crate::agent::{Agent, Central, PRESS, SECOND, count};
 use crate::support::Program;
+use crate::support::cluster::Server;
 
 /// A served central on a database of its own, and the program to be run on the same database.
 struct Plant {
@@ -57,7 +58,7 @@ impl Plant {
         let name: String =
             sqlx::query_scalar("SELECT current_database()").fetch_one(&self.database.pool).await.unwrap();
         let mut command = self.program.command(arguments);
-        command.env("CENTRAL_DATABASE_URL", support::url(&name));
+        command.env("CENTRAL_DATABASE_URL", support::cluster::url(&name));
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (text(output.stdout), text(output.stderr), output.status.code().unwrap_or(-1))
@@ -74,8 +75,12 @@ impl Plant {
     async fn forget_what_was_synced(&self) {
         let forget = "UPDATE sync_ledger SET mark = 0, hash = decode(repeat('00', 16), 'hex'), instance_starts = 0,
                              instance_id = 0;
-                      TRUNCATE sync_digests, production_logs, daily_production_summary, agent_status;";
+                      TRUNCATE sync_digests, production_logs, agent_status;";
         sqlx::raw_sql(forget).execute(&self.database.pool).await.unwrap();
+        // With TimescaleDB it is a view over the facts.
+        if Server::asked_for() == Server::Stock {
+            sqlx::raw_sql("TRUNCATE daily_production_summary").execute(&self.database.pool).await.unwrap();
+        }
     }
 }
 
