@@ -1,9 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { numberText } from "screens";
-import { useStaleSince } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
-import { Badge, StaleNote } from "../../parts/notices.tsx";
+import { Badge } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
 import { AlertsView } from "./alerts/alerts-view.tsx";
 import { DeadLettersView } from "./dead-letters-view.tsx";
@@ -17,12 +16,10 @@ import { WORK_VIEW_WORDS, WORK_VIEWS } from "./views.ts";
 export function WorkPage() {
   const { show = "incidents" } = useSearch({ from: "/shell/work" });
   const navigate = useNavigate();
-  const stale_since = useStaleSince();
   const queues = useQuery(queuesQuery);
   const dead = queues.data?.queues.find((queue) => queue.name === "dlq")?.messages ?? 0;
   return (
     <Page title={WORK_VIEW_WORDS[show]}>
-      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
       <div>
         <Choice
           label="What is shown"
