@@ -33,20 +33,22 @@ export function MachinePage() {
   const { plants } = useSession();
   const known = live ?? asked.data;
   const plant = plants.find((one) => one.name === known?.plant);
+  const several = plants.length > 1;
   const title = known ? known.title || known.name : "Machine";
   return (
     <Page
       title={<ForeignText max={100}>{title}</ForeignText>}
       windowTitle={visibleText(title)}
       above={
-        <Link to="/" className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink">
-          <LeftIcon /> Plant now
-          {live?.line_title && (
-            <>
-              {" · "}
-              <ForeignText max={60}>{live.line_title}</ForeignText>
-            </>
-          )}
+        <Link
+          to="/"
+          search={(before) => ({ plant: before.plant })}
+          className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink"
+        >
+          <LeftIcon />
+          <ForeignText max={120}>
+            {["Plant now", several ? known?.plant : undefined, live?.line_title].filter(Boolean).join(" · ")}
+          </ForeignText>
         </Link>
       }
     >

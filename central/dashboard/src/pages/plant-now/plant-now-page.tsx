@@ -43,7 +43,7 @@ export function PlantNowPage() {
         <div className="flex flex-col gap-6">
           {ofPlant.length > 0 && <SummaryStrip of={summary(ofPlant)} />}
           {shown.map((line) => (
-            <LineSection key={`${line.plant} ${line.name}`} line={line} only={all.length === 1} />
+            <LineSection key={`${line.plant} ${line.name}`} line={line} title={lineTitle(line, all)} />
           ))}
           {shown.length === 0 && <Nothing filtered={ofPlant.length > 0} />}
         </div>
@@ -52,8 +52,7 @@ export function PlantNowPage() {
   );
 }
 
-function LineSection({ line, only }: { line: Line; only: boolean }) {
-  const title = lineTitle(line, only);
+function LineSection({ line, title }: { line: Line; title: string }) {
   return (
     <section aria-label={title}>
       <h2 className="mb-2 flex items-baseline gap-3">
@@ -92,7 +91,7 @@ function Filters({ lines: all, filter }: { lines: Line[]; filter: Filter }) {
             <option value={EVERY_LINE}>All lines</option>
             {named.map((line) => (
               <option key={line.name} value={line.name}>
-                {visibleText(lineTitle(line, false))}
+                {visibleText(lineTitle(line, [line, ...named.filter((other) => other.plant === line.plant)]))}
               </option>
             ))}
           </select>
