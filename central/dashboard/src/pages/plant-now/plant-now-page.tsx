@@ -7,7 +7,7 @@ import { Choice } from "../../parts/field.tsx";
 import { ScreenIcon } from "../../parts/icons.tsx";
 import { Empty, Loading } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
-import { type Filter, type Line, lines, lineTitle, summary } from "./overview.ts";
+import { type Filter, type Line, lines, lineTitle, NO_LINE, summary } from "./overview.ts";
 import { SummaryStrip } from "./summary-strip.tsx";
 import { MachineTile } from "./tile.tsx";
 
@@ -91,7 +91,7 @@ function Filters({ lines: all, filter }: { lines: Line[]; filter: Filter }) {
             <option value={EVERY_LINE}>All lines</option>
             {named.map((line) => (
               <option key={line.name} value={line.name}>
-                {visibleText(lineTitle(line, [line, ...named.filter((other) => other.plant === line.plant)]))}
+                {line.name === NO_LINE ? "Not in a line" : visibleText(line.title)}
               </option>
             ))}
           </select>
