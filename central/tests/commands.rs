@@ -67,7 +67,7 @@ impl Plant {
     /// What commands left in the audit log, oldest first.
     async fn audited(&self) -> Vec<String> {
         let sql = "SELECT actor_kind || ' ' || action || ' ' || subject_id FROM audit_log
-                   WHERE plant_id = (SELECT id FROM plants) ORDER BY id";
+                   WHERE plant_id = (SELECT id FROM plants) AND actor LIKE 'cli:%' ORDER BY id";
         sqlx::query_scalar(sql).fetch_all(&self.database.pool).await.unwrap()
     }
 
@@ -254,4 +254,56 @@ async fn a_release_makes_facts_of_what_is_right_by_now_and_says_what_stays() {
     assert!(told.contains("1 events became facts, 1 stay in quarantine, because their reason still holds"), "{told}");
     assert_eq!(plant.central.pieces().await, 5);
     plant.central.assert_exact().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_commands_change_is_in_the_audit_log_without_secrets() {
+    let plant = Plant::start().await;
+    let mut secrets = Vec::new();
+    let json = async |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&plant.told(&[arguments, &["--json"]].concat()).await).unwrap()
+    };
+    let mut secret = |answer: serde_json::Value, key: &str| secrets.push(answer[key].as_str().unwrap().to_owned());
+    secret(json(&["user", "setup-code"]).await, "code");
+    secret(json(&["agent", "invite", "hall-1", "--plant", "main", "--time-zone", "UTC"]).await, "code");
+    secret(json(&["agent", "invite", "hall-2"]).await, "code");
+    secret(json(&["user", "add", "anna", "--role", "administrator", "--generate"]).await, "password");
+    secret(json(&["user", "add", "otto", "--role", "operator", "--plant", "main", "--generate"]).await, "password");
+    secret(json(&["user", "password", "otto", "--generate"]).await, "password");
+    plant.told(&["user", "disable", "otto"]).await;
+    plant.told(&["user", "enable", "otto"]).await;
+    secret(json(&["token", "add", "erp", "--scope", "read"]).await, "secret");
+    plant.told(&["token", "revoke", "erp"]).await;
+    plant.refused(&["token", "revoke", "erp"]).await;
+    plant.refused(&["user", "add", "anna", "--role", "operator", "--generate"]).await;
+    // What only looks leaves nothing.
+    for command in [["user", "list"], ["agent", "list"], ["token", "list"], ["work", "list"]] {
+        plant.told(&command).await;
+    }
+    let rows: Vec<(String, String, String, String)> =
+        sqlx::query_as("SELECT action, actor_kind, actor, l::text FROM audit_log l ORDER BY id")
+            .fetch_all(&plant.database.pool)
+            .await
+            .unwrap();
+    let actions: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
+    assert_eq!(
+        actions,
+        [
+            "setup_code.create",
+            "plant.create",
+            "invitation.create",
+            "invitation.create",
+            "user.create",
+            "user.create",
+            "user.change",
+            "user.change",
+            "user.change",
+            "token.create",
+            "token.revoke",
+        ]
+    );
+    for (action, kind, actor, row) in &rows {
+        assert!(kind == "command" && actor.len() > 4 && actor.starts_with("cli:"), "{action} by {kind} {actor}");
+        assert!(!secrets.iter().any(|secret| row.contains(secret.as_str())), "{row}");
+    }
 }

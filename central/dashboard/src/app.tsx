@@ -4,7 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { mayPass, whenLoggedOut } from "./api/client.ts";
 import { feed } from "./live/feed.ts";
-import { createPages } from "./router.tsx";
+import { createPages, ownHref } from "./router.tsx";
 import { rememberLoggedOn } from "./session/early.ts";
 import { sessionQuery } from "./session/session.ts";
 
@@ -33,7 +33,7 @@ function loggedOut(): void {
   rememberLoggedOn(false);
   feed.close();
   queries.setQueryData(sessionQuery.queryKey, null);
-  void pages.navigate({ to: "/login", search: { next: pages.state.location.href, expired: true }, replace: true });
+  void pages.navigate({ to: "/login", search: { next: ownHref(pages.state.location), expired: true }, replace: true });
 }
 
 /** The stream was refused: if nobody is logged on any more, that is why. */
@@ -41,7 +41,7 @@ async function askWhoIsLoggedOn(): Promise<void> {
   const session = await queries.fetchQuery({ ...sessionQuery, staleTime: 0, retry: false }).catch(() => undefined);
   if (session !== null) return;
   feed.close();
-  void pages.navigate({ to: "/login", search: { next: pages.state.location.href, expired: true }, replace: true });
+  void pages.navigate({ to: "/login", search: { next: ownHref(pages.state.location), expired: true }, replace: true });
 }
 
 export function start(): void {

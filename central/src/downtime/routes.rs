@@ -36,7 +36,7 @@ struct PlantParameters {
     line: Option<String>,
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     /// Only stops without a reason that need one.
     #[serde(default)]
@@ -59,7 +59,7 @@ struct PlantParameters {
 struct MachineParameters {
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     /// Only stops without a reason that need one.
     #[serde(default)]

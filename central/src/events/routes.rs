@@ -63,7 +63,7 @@ async fn events_by_name(
 struct EventParameters {
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead.
     to: Option<DateTime<Utc>>,
     /// Words of [`Kind`], separated by commas; all of them when absent.
     kind: Option<String>,

@@ -52,7 +52,7 @@ struct PlantParameters {
     entry: Option<EntryKind>,
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
@@ -69,7 +69,7 @@ struct MachineParameters {
     entry: Option<EntryKind>,
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,

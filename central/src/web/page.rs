@@ -28,11 +28,15 @@ pub fn next<T, P>(found: &mut Vec<T>, limit: i64, place: impl FnOnce(&T) -> P) -
     found.last().filter(|_| more).map(place)
 }
 
-/// A moment that PostgreSQL and the calendar can hold.
+/// Whether PostgreSQL and the calendar can hold it, with room for the spans of a question around it.
+fn is_sane(at: DateTime<Utc>) -> bool {
+    (0..=32_503_680_000).contains(&at.timestamp())
+}
+
+/// A moment that was asked for.
 pub fn moment(name: &str, asked: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, Problem> {
-    let sane = |at: &DateTime<Utc>| (0..=32_503_680_000).contains(&at.timestamp());
     match asked {
-        Some(at) if !sane(&at) => Err(Problem::bad_request(format!("{name} lies between the years 1970 and 3000"))),
+        Some(at) if !is_sane(at) => Err(Problem::bad_request(format!("{name} lies between the years 1970 and 3000"))),
         asked => Ok(asked),
     }
 }
@@ -63,8 +67,7 @@ impl std::str::FromStr for Place {
             let at = DateTime::from_timestamp_micros(parts.next()?.parse().ok()?)?;
             let mut key = || parts.next()?.parse().ok();
             let place = Place { at, keys: [key()?, key()?, key()?] };
-            // What PostgreSQL can hold.
-            (parts.next().is_none() && (0..32_503_680_000).contains(&at.timestamp())).then_some(place)
+            (parts.next().is_none() && is_sane(at)).then_some(place)
         };
         parse().ok_or_else(no_cursor)
     }

@@ -15,7 +15,22 @@ type Direction =
   | { do: "cut_network" | "mend_network" | "kill_central" | "resume_central" | "kill_agent" | "resume_agent" }
   | { do: "central"; arguments: string[] }
   | { do: "rows"; sql: string }
-  | { do: "log"; of: "central" | "agent" };
+  | { do: "log"; of: "central" | "agent" }
+  | ({ do: "enrol_extra"; called: string } & ExtraAgent)
+  | { do: "copy_extra"; called: string; of: string }
+  | { do: "run_extra" | "stop_extra"; called: string }
+  | { do: "replay_extra"; called: string; rows: string; sync: boolean }
+  | { do: "send_frame"; called: string; frame: number[] }
+  | { do: "receive_webhooks"; statuses: number[] };
+
+/** An agent that only some scenes need; its plant is made if there is none of this name. */
+export interface ExtraAgent {
+  name: string;
+  plant: string;
+  time_zone: string;
+  /** Everything of its configuration but where it is. */
+  sections: string;
+}
 
 interface Told {
   id?: number;

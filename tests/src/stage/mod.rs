@@ -1,11 +1,13 @@
 //! A whole plant on one computer that somebody else directs: what the browser tests play on.
 //!
 //! A stage has PostgreSQL, central, a broker, one agent with its station page, and machines that do what they are told.
+//! Scenes of what rarely happens call further agents and receivers of webhooks.
 //! It is directed by lines of JSON on standard input, `{"id": 1, "do": "machine", …}`, each answered by a line
 //! `{"id": 1, "answer": …}` or `{"id": 1, "error": "…"}` on standard output. The first line it writes is `{"ready": …}`.
 //! When standard input ends, everything ends.
 
 mod direction;
+mod extras;
 mod machines;
 mod scanner;
 
@@ -21,6 +23,7 @@ use crate::harness::mosquitto::Mosquitto;
 use crate::harness::{Site, wait};
 
 use direction::{Directed, Direction};
+use extras::Extras;
 use machines::Machines;
 use scanner::Scanner;
 
@@ -30,6 +33,7 @@ pub struct Stage {
     agent: Agent,
     machines: Machines,
     scanner: Scanner,
+    extras: Extras,
     _broker: Mosquitto,
 }
 
@@ -46,7 +50,7 @@ impl Stage {
         let heard = "SELECT count(*) FROM machine_live WHERE last_reading_at IS NOT NULL";
         let expected = i64::try_from(machines::NAMES.len())?;
         wait::until_equal("every machine to be heard", expected, || site.truth.number(heard)).await?;
-        Ok(Stage { site, agent, machines, scanner, _broker: broker })
+        Ok(Stage { site, agent, machines, scanner, extras: Extras::none_yet()?, _broker: broker })
     }
 
     /// Plays until there are no more directions.
@@ -62,6 +66,7 @@ impl Stage {
             };
             tell(&told)?;
         }
+        self.extras.stop_all();
         self.agent.stop();
         self.site.central.stop();
         Ok(())
@@ -84,6 +89,13 @@ impl Stage {
             Direction::ResumeCentral => self.site.central.resume().await?,
             Direction::KillAgent => self.agent.kill(),
             Direction::ResumeAgent => self.agent.resume()?,
+            Direction::EnrolExtra { called, agent } => self.extras.enrol(&self.site, called, agent).await?,
+            Direction::CopyExtra { called, of } => self.extras.copy(&of, called)?,
+            Direction::RunExtra { called } => self.extras.run(&called)?,
+            Direction::StopExtra { called } => self.extras.stop(&called)?,
+            Direction::ReplayExtra { called, rows, sync } => self.extras.replay(&called, &rows, sync).await?,
+            Direction::SendFrame { called, frame } => return self.extras.send(&called, frame).await,
+            Direction::ReceiveWebhooks(answering) => return Ok(json!(self.extras.receive(answering).await?)),
             Direction::Central { arguments } => {
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
                 return Ok(json!(self.site.central.run(&arguments).await?.success()?));

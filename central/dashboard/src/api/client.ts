@@ -4,6 +4,7 @@
  */
 import createClient from "openapi-fetch";
 import type { paths } from "../api.generated.ts";
+import { screenHeaders } from "../session/screen-token.ts";
 import { NOT_SAVED, Problem, problemFrom, UNREACHABLE } from "./problem.ts";
 
 export const api = createClient<paths>({ baseUrl: "/api/v1", headers: { accept: "application/json" }, fetch: reach });
@@ -15,6 +16,12 @@ async function reach(request: Request): Promise<Response> {
     throw request.method === "GET" ? UNREACHABLE : NOT_SAVED;
   }
 }
+
+api.use({
+  onRequest: ({ request }) => {
+    for (const [name, value] of Object.entries(screenHeaders())) request.headers.set(name, value);
+  },
+});
 
 let onLoggedOut: () => void = () => undefined;
 

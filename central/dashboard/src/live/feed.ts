@@ -3,7 +3,11 @@
  * done here: notice that a stream fell silent (a sleeping tab, a pulled cable), open it anew, and say since when.
  */
 import { setServerTime } from "screens/clock.ts";
+import { isScreen } from "../session/screen-token.ts";
 import { applyEvent, type BoardEvent, type Machines, NO_MACHINES } from "./board.ts";
+import { type EventStream, TokenStream } from "./token-stream.ts";
+
+const ADDRESS = "/api/v1/live";
 
 /** Two heartbeats missed, and a little: what is shown is then old. */
 export const SILENT_AFTER_MS = 25_000;
@@ -26,7 +30,7 @@ class Feed {
   private state: FeedState = { machines: NO_MACHINES, loaded: false, connection: "closed", heard_at_ms: null };
   private readonly watchers = new Set<() => void>();
   private readonly topicWatchers = new Set<(topics: Topic[]) => void>();
-  private source: EventSource | undefined;
+  private source: EventStream | undefined;
   private watchdog: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
@@ -76,7 +80,7 @@ class Feed {
   private connect(): void {
     clearTimeout(this.retry);
     this.source?.close();
-    const source = new EventSource("/api/v1/live");
+    const source: EventStream = isScreen() ? new TokenStream(ADDRESS) : new EventSource(ADDRESS);
     this.source = source;
     if (this.state.connection === "closed") this.update({ connection: "connecting" });
     for (const event of ["board", "machines", "removed", "heartbeat"] as const) {
@@ -107,7 +111,7 @@ class Feed {
     if (returned) this.onReturned();
   }
 
-  private failed(source: EventSource): void {
+  private failed(source: EventStream): void {
     if (source !== this.source) return;
     this.update({ connection: "interrupted" });
     // The browser tries again by itself, unless the answer was no stream at all.

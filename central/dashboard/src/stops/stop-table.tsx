@@ -53,7 +53,7 @@ export function StopTable({
       wideOnly: true,
       cell: (row) => (row.state ? <MachineStateMark state={shownState(row.state)} /> : null),
     },
-    { key: "reason", title: "Reason", className: "w-full", cell: (row) => <ReasonCell stop={row} /> },
+    { key: "reason", title: "Reason", className: "w-full", card: "line", cell: (row) => <ReasonCell stop={row} /> },
     {
       key: "explain",
       title: <span className="sr-only">Explain</span>,
@@ -87,14 +87,25 @@ function useZones(): (plant: string) => string | undefined {
 
 function MachineName({ stop }: { stop: Stop }) {
   const title = useMachines().get(stop.machine_id)?.title || stop.machine;
-  return (
+  const several = useSession().plants.length > 1;
+  const link = (
     <Link
       to="/machines/$machine"
       params={{ machine: String(stop.machine_id) }}
+      search={(before) => ({ plant: before.plant })}
       className="whitespace-nowrap font-medium underline-offset-2 hover:underline"
     >
       <ForeignText max={40}>{title}</ForeignText>
     </Link>
+  );
+  if (!several) return link;
+  return (
+    <span className="flex flex-col">
+      {link}
+      <span className="text-ink-soft text-xs">
+        <ForeignText max={40}>{stop.plant}</ForeignText>
+      </span>
+    </span>
   );
 }
 

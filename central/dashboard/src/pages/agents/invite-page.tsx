@@ -57,6 +57,7 @@ const LASTS = [
 
 function InviteForm({ plant, onInvited }: { plant: string | undefined; onInvited: (invited: Invited) => void }) {
   const { plants } = useSession();
+  const several = plants.length > 1;
   const queries = useQueryClient();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -82,7 +83,12 @@ function InviteForm({ plant, onInvited }: { plant: string | undefined; onInvited
   };
   return (
     <form onSubmit={submit} className="flex max-w-lg flex-col gap-4 rounded-card border border-line bg-surface p-5">
-      <SelectField name="plant" label="Plant" defaultValue={plant ?? plants[0]?.name} required>
+      <SelectField name="plant" label="Plant" defaultValue={plant ?? (several ? "" : plants[0]?.name)} required>
+        {several && plant === undefined && (
+          <option value="" disabled>
+            Choose …
+          </option>
+        )}
         {plants.map((one) => (
           <option key={one.id} value={one.name}>
             {one.name}
@@ -185,7 +191,8 @@ function Sheet({ invited, onAnother }: { invited: Invited; onAnother: () => void
           </dd>
           <dt className="text-[#4d545a]">Made by</dt>
           <dd>
-            {invitation.created_by}, {momentText(invitation.created_at, "full", time_zone)}
+            <ForeignText max={40}>{invitation.created_by_name ?? invitation.created_by}</ForeignText>,{" "}
+            {momentText(invitation.created_at, "full", time_zone)}
           </dd>
         </dl>
         <p className="mt-4 text-[#4d545a] text-xs">
@@ -203,7 +210,7 @@ function Sheet({ invited, onAnother }: { invited: Invited; onAnother: () => void
           >
             Invite another
           </Button>
-          <Link to="/agents" onClick={keep} className={buttonClass()}>
+          <Link to="/agents" search={(before) => ({ plant: before.plant })} onClick={keep} className={buttonClass()}>
             Done
           </Link>
           <Button

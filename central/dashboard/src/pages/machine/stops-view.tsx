@@ -11,7 +11,7 @@ import type { ViewProps } from "./machine-page.tsx";
 export function StopsView({ id, range }: ViewProps) {
   const [micro, setMicro] = useState(false);
   const stops = useInfiniteQuery({
-    ...stopsQuery({ machine: id, from_ms: range.from_ms, to_ms: range.live ? undefined : range.to_ms, micro }),
+    ...stopsQuery({ machine: id, range, micro }),
     placeholderData: keepPreviousData,
     refetchInterval: range.live ? 30_000 : false,
   });

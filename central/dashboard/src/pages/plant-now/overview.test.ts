@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BoardMachine } from "../../api/types.ts";
-import { lines, progress, summary } from "./overview.ts";
+import { lines, lineTitle, progress, summary } from "./overview.ts";
 
 const machine = (part: Partial<BoardMachine>): BoardMachine => ({
   id: 0,
@@ -34,6 +34,22 @@ describe("lines", () => {
       ["A", [4], 0],
       ["B", [3, 2], 2],
       ["", [1], 1],
+    ]);
+  });
+
+  it("are called by their titles, and stand in the order of these", () => {
+    const found = lines(
+      [
+        machine({ id: 1, line: "1", line_title: "Packing" }),
+        machine({ id: 2, line: "2", line_title: "Filling" }),
+        machine({ id: 3 }),
+      ],
+      {},
+    );
+    expect(found.map((line) => [line.name, lineTitle(line, found)])).toEqual([
+      ["2", "Filling"],
+      ["1", "Packing"],
+      ["", "Not in a line"],
     ]);
   });
 
@@ -88,5 +104,27 @@ describe("the progress of a job", () => {
     expect(progress({ good: null, quantity: 100, expected: null })).toBeNull();
     expect(progress({ good: 60, quantity: 100, expected: null })?.ahead).toBeNull();
     expect(progress({ good: 0, quantity: 0, expected: 0 })).toBeNull();
+  });
+});
+
+describe("the title of a line", () => {
+  const titles = (...machines: BoardMachine[]) => {
+    const all = lines(machines, {});
+    return all.map((line) => lineTitle(line, all));
+  };
+
+  it("names the plant where several are shown", () => {
+    const a = machine({ id: 1, line: "A" });
+    expect(titles(a, machine({ id: 2, line: "B" }))).toEqual(["A", "B"]);
+    expect(titles(a, machine({ id: 2, line: "A", plant: "south" }))).toEqual(["main · A", "south · A"]);
+  });
+
+  it("says of machines without a line only what is worth saying", () => {
+    expect(titles(machine({ id: 1 }))).toEqual(["Machines"]);
+    expect(titles(machine({ id: 1 }), machine({ id: 2, line: "A" }))).toEqual(["A", "Not in a line"]);
+    expect(titles(machine({ id: 1 }), machine({ id: 2, plant: "south" }))).toEqual([
+      "main · Machines",
+      "south · Machines",
+    ]);
   });
 });

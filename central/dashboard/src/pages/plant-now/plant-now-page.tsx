@@ -1,13 +1,13 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { numberText } from "screens";
+import { ForeignText, numberText, visibleText } from "screens";
 import { useBoardLoaded, useMachines } from "../../live/use-board.ts";
 import { Button, buttonClass } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
 import { ScreenIcon } from "../../parts/icons.tsx";
 import { Empty, Loading } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
-import { type Filter, type Line, lines, lineTitle, NO_LINE, summary } from "./overview.ts";
+import { type Filter, type Line, lines, lineTitle, summary } from "./overview.ts";
 import { SummaryStrip } from "./summary-strip.tsx";
 import { MachineTile } from "./tile.tsx";
 
@@ -43,7 +43,7 @@ export function PlantNowPage() {
         <div className="flex flex-col gap-6">
           {ofPlant.length > 0 && <SummaryStrip of={summary(ofPlant)} />}
           {shown.map((line) => (
-            <LineSection key={`${line.plant} ${line.name}`} line={line} only={all.length === 1} />
+            <LineSection key={`${line.plant} ${line.name}`} line={line} title={lineTitle(line, all)} />
           ))}
           {shown.length === 0 && <Nothing filtered={ofPlant.length > 0} />}
         </div>
@@ -52,12 +52,13 @@ export function PlantNowPage() {
   );
 }
 
-function LineSection({ line, only }: { line: Line; only: boolean }) {
-  const title = lineTitle(line.name, only);
+function LineSection({ line, title }: { line: Line; title: string }) {
   return (
     <section aria-label={title}>
       <h2 className="mb-2 flex items-baseline gap-3">
-        <span className="font-semibold">{title}</span>
+        <span className="font-semibold">
+          <ForeignText max={60}>{title}</ForeignText>
+        </span>
         <span className="text-ink-soft text-sm">
           {numberText(line.running)} of {numberText(line.ids.length)} running
         </span>
@@ -76,10 +77,10 @@ const EVERY_LINE = "every line";
 function Filters({ lines: all, filter }: { lines: Line[]; filter: Filter }) {
   const navigate = useNavigate({ from: "/" });
   const change = (part: Filter) => navigate({ search: (before) => ({ ...before, ...part }), replace: true });
-  const names = Array.from(new Set(all.map((line) => line.name)));
+  const named = Array.from(new Map(all.map((line) => [line.name, line])).values());
   return (
     <>
-      {names.length > 1 && (
+      {named.length > 1 && (
         <label className="flex items-center gap-2 text-sm">
           <span className="sr-only">Line</span>
           <select
@@ -88,9 +89,9 @@ function Filters({ lines: all, filter }: { lines: Line[]; filter: Filter }) {
             className="min-h-9 max-w-56 rounded-control border border-edge bg-raised px-2"
           >
             <option value={EVERY_LINE}>All lines</option>
-            {names.map((name) => (
-              <option key={name} value={name}>
-                {name === NO_LINE ? "Not in a line" : name}
+            {named.map((line) => (
+              <option key={line.name} value={line.name}>
+                {visibleText(lineTitle(line, [line, ...named.filter((other) => other.plant === line.plant)]))}
               </option>
             ))}
           </select>
