@@ -97,6 +97,11 @@ test("the station in German, and with gloves: nothing is wrong in any size and t
   const page = await visit.station("press-1");
   await page.getByRole("button", { name: "Deutsch" }).click();
   await expect(page.getByRole("button", { name: "Stück melden" })).toBeVisible();
+  await page
+    .getByRole("list", { name: "Bediener" })
+    .getByRole("button", { name: /Anna Berger/ })
+    .first()
+    .click();
   await lookAt(page, "station-german");
   await expectToBeHitWithGloves(page);
   for (const [opens, name] of [

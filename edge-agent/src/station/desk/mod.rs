@@ -21,6 +21,7 @@ use super::api::{EntryKind, Meaning, Moment, Of, Refusal, RefusalCode, Said, Sca
 use crate::reading::OriginName;
 use crate::signals::Live;
 
+mod command;
 mod jobs;
 mod people;
 pub(super) mod period;
@@ -33,6 +34,7 @@ mod stops;
 #[cfg(test)]
 mod tests;
 
+pub(super) use command::{Command, Request, ScanOf, ScannedBy};
 pub(super) use jobs::Job;
 pub(super) use people::LoggedOn;
 pub(super) use scans::{text_of, work_order_in};
@@ -159,125 +161,6 @@ pub(super) struct Rules {
     pub(super) undo_s: u32,
     pub(super) log_off_after_h: u32,
     pub(super) work_order_prefix: Option<String>,
-}
-
-/// What is asked for, under the id that the page made.
-#[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) id: Uuid,
-    pub(super) command: Command,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Command {
-    /// The operator has proven who it is.
-    LogOn {
-        number: String,
-    },
-    LogOff {
-        operator: String,
-    },
-    Job {
-        operator: String,
-        machine: Name,
-        action: protocol::event::JobAction,
-        work_order: String,
-    },
-    Pieces {
-        operator: String,
-        machine: Name,
-        counts: [u32; 3],
-        reason: Option<String>,
-    },
-    /// Of the entry of the same id.
-    Undo {
-        operator: String,
-    },
-    StopReason {
-        operator: String,
-        machine: Name,
-        stop: String,
-        reason: String,
-    },
-    StopNote {
-        operator: String,
-        machine: Name,
-        stop: String,
-        note: String,
-    },
-    StopSplit {
-        operator: String,
-        machine: Name,
-        stop: String,
-        from: UtcMicros,
-    },
-    ShiftNote {
-        operator: String,
-        machine: Option<Name>,
-        note: String,
-    },
-    Help {
-        operator: Option<String>,
-        machine: Name,
-        active: bool,
-    },
-    Scan(Box<ScanOf>),
-}
-
-impl Request {
-    /// When what is asked for happened, if that was before it was asked for.
-    pub(super) fn taken(&self) -> Option<process::clock::Moment> {
-        match &self.command {
-            Command::Scan(code) => match code.by {
-                ScannedBy::Scanner { taken, .. } => Some(taken),
-                ScannedBy::Page { .. } => None,
-            },
-            _ => None,
-        }
-    }
-}
-
-impl Command {
-    /// Whether an entry of this kind can have come from such a request.
-    fn may_be(&self, kind: EntryKind) -> bool {
-        match self {
-            Command::LogOn { .. } => kind == EntryKind::LogOn,
-            Command::LogOff { .. } => kind == EntryKind::LogOff,
-            Command::Job { .. } => kind == EntryKind::Job,
-            Command::Pieces { .. } | Command::Undo { .. } => kind == EntryKind::Pieces,
-            Command::StopReason { .. } => kind == EntryKind::StopReason,
-            Command::StopNote { .. } => kind == EntryKind::StopNote,
-            Command::StopSplit { .. } => kind == EntryKind::StopSplit,
-            Command::ShiftNote { .. } => kind == EntryKind::ShiftNote,
-            Command::Help { .. } => kind == EntryKind::Help,
-            Command::Scan(_) => matches!(kind, EntryKind::Scan | EntryKind::LogOn | EntryKind::Job),
-        }
-    }
-}
-
-/// A code, and whose badge it is.
-#[derive(Debug, Clone)]
-pub(super) struct ScanOf {
-    pub(super) scan: protocol::event::Scan,
-    pub(super) badge_of: Option<String>,
-    pub(super) by: ScannedBy,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum ScannedBy {
-    /// What is chosen there.
-    Page { operator: Option<String>, machine: Option<Name> },
-    /// A scanner of the agent, the machine that it belongs to, and when it read the code.
-    Scanner { machine: Option<Name>, taken: process::clock::Moment },
-}
-
-impl ScanOf {
-    /// Where it was scanned, as far as that is said.
-    fn machine(&self) -> Option<&Name> {
-        match &self.by {
-            ScannedBy::Page { machine, .. } | ScannedBy::Scanner { machine, .. } => machine.as_ref(),
-        }
-    }
 }
 
 /// What is to be committed, and answered then.

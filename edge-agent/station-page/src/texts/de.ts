@@ -105,7 +105,7 @@ export const de: Texts = {
   counts_itself: "Diese Maschine zählt selbst. Ausschuss und Nacharbeit werden von ihren guten Stücken abgezogen.",
   good_not_counted: "Gut, nicht gezählt",
   choose_reason: "Grund wählen",
-  enter_pieces: "Stück eingeben",
+  enter_pieces: "Stückzahl eingeben",
   store: (what) => `${what} speichern`,
   delete_digit: "Ziffer löschen",
   clear: "Alles löschen",
