@@ -241,6 +241,11 @@ async fn agents_say_how_far_they_are_and_what_ails_them() {
     assert_eq!(agent["gaps"], json!({ "count": 1, "lost": 12, "last_at": "2026-03-10T12:03:50Z" }));
     assert_eq!(agent["divergence"], Value::Null);
     assert_eq!(&api.get("/api/v1/agents/00000000-0000-4000-8000-000000000001").await, agent);
+    // What was committed with the batch that said so is no backlog any more, also when the agent is silent after it.
+    let all = "UPDATE sync_ledger SET mark = 9; UPDATE agent_status SET backlog_oldest_at = '2026-03-10T23:00:00Z'";
+    sqlx::raw_sql(all).execute(&api.database.pool).await.unwrap();
+    let agent = &api.get("/api/v1/agents").await["agents"][0];
+    assert_eq!((&agent["backlog"]["events"], &agent["backlog"]["oldest_at"]), (&json!(0), &Value::Null));
     api.database.close().await;
 }
 

@@ -79,6 +79,13 @@ pub struct Instance {
     pub id: u64,
 }
 
+/// As people see and type it: `3/00c0ffee00c0ffee`.
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{:016x}", self.starts, self.id)
+    }
+}
+
 /// What an event is about, as a number local to one agent's log; [`crate::batch::Origin`] gives it its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -92,6 +92,11 @@ async fn an_agent_that_runs_twice_is_refused_until_a_person_decides() -> anyhow:
     second.resume()?;
     is_refused_and_visible(&site, &[&first, &second]).await?;
     nothing_is_lost_or_doubled(&site, facts).await?;
+    let listed = site.central.run(&["agent", "resolve", "line-1"]).await?.success()?;
+    for agent in [&first, &second] {
+        let process = agent.status().await?["log"]["process"].as_str().context("it says who it is")?.to_owned();
+        assert!(listed.contains(&process), "{process} is not in {listed}");
+    }
 
     // The person stops the copy and keeps the first.
     second.kill();

@@ -8,10 +8,19 @@ import { createPages, ownHref } from "./router.tsx";
 import { rememberLoggedOn } from "./session/early.ts";
 import { sessionQuery } from "./session/session.ts";
 
+/**
+ * Asked and saved whatever the browser believes of the network: central may stand next to it. What cannot be saved is
+ * refused at once; it is never kept to be sent some time, unseen.
+ */
 const queries = new QueryClient({
   defaultOptions: {
-    queries: { staleTime: 5_000, retry: (failures, error) => failures < 2 && mayPass(error) },
-    mutations: { retry: false },
+    queries: {
+      staleTime: 5_000,
+      retry: (failures, error) => failures < 2 && mayPass(error),
+      networkMode: "always",
+      refetchOnReconnect: true,
+    },
+    mutations: { retry: false, networkMode: "always" },
   },
 });
 
@@ -44,6 +53,8 @@ export function start(): void {
   feed.onChanged((topics) => {
     for (const topic of topics) void queries.invalidateQueries({ queryKey: [topic] });
   });
+  // What failed meanwhile is asked again, what was shown may be old.
+  feed.onReturned = () => void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
   const root = document.getElementById("root");
   if (!root) return;
   createRoot(root).render(

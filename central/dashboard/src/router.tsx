@@ -13,7 +13,7 @@ import { MACHINE_VIEWS, type MachineView } from "./pages/machine/views.ts";
 import { PlantNowPage } from "./pages/plant-now/plant-now-page.tsx";
 import { USER_VIEWS, type UserView } from "./pages/users/views.ts";
 import { WORK_VIEWS, type WorkView } from "./pages/work/views.ts";
-import { flag, oneOf, text, wholeNumber } from "./search.ts";
+import { flag, oneOf, text, uuid, wholeNumber } from "./search.ts";
 import { setupNeeded } from "./session/requests.ts";
 import { sessionQuery } from "./session/session.ts";
 import { Failed, NotFound, Pending } from "./shell/fallbacks.tsx";
@@ -152,10 +152,16 @@ const work = createRoute({
   path: "/work",
   validateSearch: (
     search,
-  ): { show?: WorkView | undefined; state?: "open" | "resolved" | undefined; incident?: number | undefined } => ({
+  ): {
+    show?: WorkView | undefined;
+    state?: "open" | "resolved" | undefined;
+    incident?: number | undefined;
+    delivery?: string | undefined;
+  } => ({
     show: oneOf(...WORK_VIEWS)(search.show),
     state: oneOf("open", "resolved")(search.state),
     incident: wholeNumber(search.incident),
+    delivery: uuid(search.delivery),
   }),
   component: lazyRouteComponent(() => import("./pages/work/work-page.tsx"), "WorkPage"),
 });

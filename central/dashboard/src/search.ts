@@ -9,6 +9,11 @@ export const text = (value: unknown): string | undefined =>
       ? String(value)
       : undefined;
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export const uuid = (value: unknown): string | undefined =>
+  typeof value === "string" && UUID.test(value) ? value : undefined;
+
 export const flag = (value: unknown): true | undefined =>
   value === true || value === 1 || value === "1" || value === "true" ? true : undefined;
 

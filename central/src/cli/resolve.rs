@@ -7,7 +7,7 @@ use protocol::reply::DivergenceReason;
 
 use super::agent::{Which, now};
 use crate::agents::divergence::words::{advice, instance, resolved_text, spell_instance};
-use crate::agents::divergence::{self, Claimant, Divergence, Resolved};
+use crate::agents::divergence::{self, Choice, Claimant, Divergence, Resolved};
 use crate::auth::Principal;
 use crate::database::Database;
 
@@ -47,7 +47,8 @@ impl Resolve {
             return Ok(());
         };
         let (at, who) = (now(), Principal::of_account());
-        let resolved = divergence::store::resolve(&database.pool, agent.id, accepted, (at, &who.actor())).await?;
+        let choice = Choice { accepted, again: true };
+        let resolved = divergence::store::resolve(&database.pool, agent.id, choice, (at, &who.actor())).await?;
         super::say(match self.json {
             true => resolved_json(&found, accepted, resolved).to_string(),
             false => resolved_text(&found, accepted, resolved),
@@ -66,8 +67,8 @@ impl Resolve {
                 continue;
             };
             let instance = living.instance;
-            let done =
-                divergence::store::resolve(&database.pool, found.agent_id, instance, (now(), &who.actor())).await;
+            let choice = Choice { accepted: instance, again: false };
+            let done = divergence::store::resolve(&database.pool, found.agent_id, choice, (now(), &who.actor())).await;
             match done {
                 Ok(resolved) => accepted.push((found, instance, resolved)),
                 Err(error) => left.push((found, error.to_string())),

@@ -47,6 +47,9 @@ async fn queues(State(reads): State<Reads>, principal: Principal) -> Result<Json
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct LetterParameters {
+    /// Name of a plant; all that one may see when absent.
+    #[param(max_length = 64)]
+    plant: Option<String>,
     /// Those of one queue; all of them when absent.
     #[param(inline)]
     queue: Option<Queue>,
@@ -75,7 +78,8 @@ async fn dead_letters(
     let limit = page::limit(parameters.limit, LETTERS_DEFAULT, LETTERS_MAX)?;
     let before = parameters.cursor.map(|cursor| cursor.parse().map_err(|_| page::no_cursor())).transpose()?;
     let queue = parameters.queue.map(Queue::as_str);
-    let filter = Filter { plants: principal.plants.ids(), queue, before, id: None };
+    let plant = parameters.plant.as_deref();
+    let filter = Filter { plants: principal.plants.ids(), plant, queue, before, id: None };
     let mut found = list(&reads.pool, filter, limit + 1).await?;
     let next = page::next(&mut found, limit, |last| last.letter.id.to_string());
     let dead_letters = found.into_iter().map(|detail| detail.letter).collect();

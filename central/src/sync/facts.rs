@@ -299,7 +299,7 @@ impl Limits {
     fn admit(&self, calendar: &mut PlantCalendar, at: UtcMicros) -> Result<PlantDay, (Quarantine, String)> {
         let ahead = at.since(self.now);
         if ahead > self.future_us {
-            return Err((Quarantine::Future, format!("{} s ahead of central's clock", ahead / 1_000_000)));
+            return Err((Quarantine::Future, format!("{} ahead of central's clock", span(ahead))));
         }
         let day = calendar.day_of(at).filter(|_| at >= OLDEST);
         let day = day.ok_or_else(|| (Quarantine::OutOfRange, "its time is before 2000".to_owned()))?;
@@ -360,4 +360,15 @@ pub fn month_of(utc_day: i32) -> NaiveDate {
 /// A sequence as the database holds it. None is reached that does not fit: the ledger knows none.
 pub fn seq_bits(seq: Seq) -> i64 {
     i64::try_from(seq.0).unwrap_or(i64::MAX)
+}
+
+/// A span of time in the largest unit that still says it well.
+fn span(us: i64) -> String {
+    let s = us / 1_000_000;
+    match s {
+        ..120 => format!("{s} s"),
+        ..7_200 => format!("{} min", s / 60),
+        ..172_800 => format!("{} h", s / 3_600),
+        _ => format!("{} days", s / 86_400),
+    }
 }

@@ -109,6 +109,17 @@ async fn a_divergence_is_shown_with_advice_and_decided_for_a_listed_process() {
     api.asked_by(Role::Administrator, Plants::All).await;
     let (status, done) = api.status_of("POST", &resolve, &json!({ "accept": "3/0000000000c0ffee" })).await;
     assert_eq!((status, &done["epoch"], &done["after_seq"]), (200, &json!(3), &json!(7)), "{done}");
+    let agent = api.get(HALL_1).await;
+    assert_eq!(
+        (&agent["divergence"], &agent["decided_divergence"]["resolved_by"]),
+        (&json!(null), &json!("administrator-3")),
+        "{agent}"
+    );
+    let detail = api.refused("POST", &resolve, &json!({ "accept": "3/0000000000c0ffee" }), 409).await;
+    assert!(detail.contains("decided already, by administrator-3"), "of two who decide at once, one decides: {detail}");
+    let again = json!({ "accept": "3/0000000000c0ffee", "again": true });
+    let (status, done) = api.status_of("POST", &resolve, &again).await;
+    assert_eq!((status, &done["epoch"]), (200, &json!(4)), "{done}");
     let found = api.get(&format!("{HALL_1}/divergence")).await;
     assert_eq!((&found["resolved_by"], &found["instances"][0]["accepted"]), (&json!("administrator-3"), &json!(true)));
     api.database.close().await;

@@ -1,7 +1,7 @@
 //! Copies and old backups: refused, kept, listed, resolved.
 
-use central::agents::divergence::Resolved;
 use central::agents::divergence::store::{list, resolve};
+use central::agents::divergence::{Choice, Resolved};
 use hyper::StatusCode;
 use protocol::id::{Epoch, Instance, Seq};
 use protocol::reply::{DivergenceReason, Reply, Verdict};
@@ -19,7 +19,8 @@ fn reason(reply: &Reply) -> Option<DivergenceReason> {
 }
 
 async fn accept(central: &Central, agent: &Agent) -> Resolved {
-    resolve(&central.pool, 1, agent.instance, (central.now(), &TEST)).await.unwrap()
+    let choice = Choice { accepted: agent.instance, again: true };
+    resolve(&central.pool, 1, choice, (central.now(), &TEST)).await.unwrap()
 }
 
 /// Where a copy of the tables is a whole backup: sums that are views over the facts cannot be put back.

@@ -98,6 +98,9 @@ fn text(report: &Report) -> String {
         ago(report.started_at.0)
     );
     let _ = writeln!(out, "central   {}", central(report));
+    if let Some(log) = report.log.as_ref().filter(|_| report.central.state == UplinkState::Diverged) {
+        let _ = writeln!(out, "process   {}: what central calls this one", log.process);
+    }
     if let Some(log) = &report.log {
         let oldest = log.oldest_at.map_or(String::new(), |at| format!(", oldest {} ago", ago(at.0)));
         let percent = log.bytes * 100 / log.bytes_max.max(1);
@@ -136,7 +139,9 @@ fn central(report: &Report) -> String {
         UplinkState::Connected => "connected",
         UplinkState::Offline => "not reachable: events wait here",
         UplinkState::Refused => "refuses this agent: events wait here",
-        UplinkState::Diverged => "diverged: a person has to decide, see `central agent`",
+        UplinkState::Diverged => {
+            "diverged: another process says it is this agent, and a person has to decide at central"
+        }
     };
     let answered = central.answered_at.map_or(String::new(), |at| format!(", answered {} ago", ago(at.0)));
     format!("{} {state}{answered}", central.address)

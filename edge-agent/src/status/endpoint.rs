@@ -102,6 +102,7 @@ impl Served {
     async fn log(&self) -> Option<LogReport> {
         let position = tokio::time::timeout(LOG_ANSWER, self.buffer.position()).await.ok()?.ok()?;
         Some(LogReport {
+            process: position.instance.to_string(),
             epoch: position.epoch.0,
             acknowledged: position.acknowledged.0,
             newest: position.newest.0,

@@ -83,6 +83,8 @@ pub enum UplinkState {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogReport {
+    /// How central names this process, should another one say that it is this agent.
+    pub process: String,
     pub epoch: u32,
     pub acknowledged: u64,
     pub newest: u64,

@@ -38,13 +38,32 @@ export async function lookAt(page: Page, name: string): Promise<void> {
     ["phone", "dark"],
     ["phone", "light"],
   ] as const) {
-    const what = `${name}-${size}-${theme}`;
-    await page.emulateMedia({ colorScheme: theme });
-    await page.setViewportSize(SIZES[size]);
-    await settled(page);
-    await expectNoSidewaysScroll(page, what);
-    if (what !== `${name}-phone-dark`) await expectNothingWrong(page, what);
-    await page.screenshot({ path: `${SCREENS}/${what}.png` });
+    await lookOnce(page, name, { size, theme, axe: size !== "phone" || theme !== "dark", whole: false });
   }
   await page.setViewportSize(SIZES.desktop);
+}
+
+/** The same in three pictures, of what is made of parts that are looked at elsewhere. `whole`: all of a long page. */
+export async function glanceAt(page: Page, name: string, { whole = false } = {}): Promise<void> {
+  await lookOnce(page, name, { size: "desktop", theme: "dark", axe: false, whole });
+  await lookOnce(page, name, { size: "phone", theme: "dark", axe: true, whole });
+  await lookOnce(page, name, { size: "desktop", theme: "light", axe: true, whole });
+  await page.setViewportSize(SIZES.desktop);
+}
+
+interface Look {
+  size: "desktop" | "phone";
+  theme: "light" | "dark";
+  axe: boolean;
+  whole: boolean;
+}
+
+async function lookOnce(page: Page, name: string, { size, theme, axe, whole }: Look): Promise<void> {
+  const what = `${name}-${size}-${theme}`;
+  await page.emulateMedia({ colorScheme: theme });
+  await page.setViewportSize(SIZES[size]);
+  await settled(page);
+  await expectNoSidewaysScroll(page, what);
+  if (axe) await expectNothingWrong(page, what);
+  await page.screenshot({ path: `${SCREENS}/${what}.png`, fullPage: whole });
 }

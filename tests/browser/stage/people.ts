@@ -17,8 +17,21 @@ export class People {
     private readonly stage: Stage,
   ) {}
 
-  async letIn(name: string, role: string, display_name: string): Promise<Person> {
-    const added = ["user", "add", name, "--role", role, "--display-name", display_name, "--generate", "--json"];
+  /** Who sees all plants, or only one. */
+  async letIn(name: string, role: string, display_name: string, plant?: string): Promise<Person> {
+    const only = plant === undefined ? [] : ["--plant", plant];
+    const added = [
+      "user",
+      "add",
+      name,
+      "--role",
+      role,
+      "--display-name",
+      display_name,
+      ...only,
+      "--generate",
+      "--json",
+    ];
     const { password } = JSON.parse(await this.stage.central(...added)) as { password: string };
     return { name, password };
   }

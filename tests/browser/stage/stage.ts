@@ -11,10 +11,26 @@ export interface Addresses {
 
 type Direction =
   | { do: "machine"; name: string; state?: string; total?: number }
+  | { do: "scan"; code: string }
   | { do: "cut_network" | "mend_network" | "kill_central" | "resume_central" | "kill_agent" | "resume_agent" }
   | { do: "central"; arguments: string[] }
   | { do: "rows"; sql: string }
-  | { do: "log"; of: "central" | "agent" };
+  | { do: "log"; of: "central" | "agent" }
+  | ({ do: "enrol_extra"; called: string } & ExtraAgent)
+  | { do: "copy_extra"; called: string; of: string }
+  | { do: "run_extra" | "stop_extra"; called: string }
+  | { do: "replay_extra"; called: string; rows: string; sync: boolean }
+  | { do: "send_frame"; called: string; frame: number[] }
+  | { do: "receive_webhooks"; statuses: number[] };
+
+/** An agent that only some scenes need; its plant is made if there is none of this name. */
+export interface ExtraAgent {
+  name: string;
+  plant: string;
+  time_zone: string;
+  /** Everything of its configuration but where it is. */
+  sections: string;
+}
 
 interface Told {
   id?: number;
@@ -75,6 +91,11 @@ export class Stage {
   /** A machine shows another state or counter reading; what is left out stays. */
   async machine(name: string, shows: { state?: string; total?: number }): Promise<void> {
     await this.direct({ do: "machine", name, ...shows });
+  }
+
+  /** A scanner that the agent reads by itself; done when the code is stored. */
+  async scan(code: string): Promise<void> {
+    await this.direct({ do: "scan", code });
   }
 
   /** Runs `central …`. */

@@ -73,11 +73,13 @@ impl Site {
 
     /// A code that enrols an agent of this name.
     pub async fn invite(&self, name: &str) -> anyhow::Result<String> {
-        let invited = self
-            .central
-            .run(&["agent", "invite", name, "--plant", PLANT, "--time-zone", "Europe/Vienna", "--json"])
-            .await?
-            .json()?;
+        self.invite_into(PLANT, "Europe/Vienna", name).await
+    }
+
+    /// The same in a plant that is made if there is none of this name.
+    pub async fn invite_into(&self, plant: &str, time_zone: &str, name: &str) -> anyhow::Result<String> {
+        let arguments = ["agent", "invite", name, "--plant", plant, "--time-zone", time_zone, "--json"];
+        let invited = self.central.run(&arguments).await?.json()?;
         Ok(invited["code"].as_str().context("an invitation has a code")?.to_owned())
     }
 
@@ -89,7 +91,22 @@ impl Site {
     }
 
     pub async fn enrol_as_it_is(&self, agent: &Agent) -> anyhow::Result<()> {
-        let code = self.invite(&agent.name).await?;
-        agent.run("enroll", &[&code]).await?.success().context("edge-agent enroll").map(drop)
+        enrol_with(agent, &self.invite(&agent.name).await?).await
     }
+
+    /// A configured and enrolled agent of another plant, which is made if there is none of this name.
+    pub async fn enrol_into(
+        &self,
+        (plant, time_zone): (&str, &str),
+        name: &str,
+        sections: &str,
+    ) -> anyhow::Result<Agent> {
+        let agent = Agent::new(name, sections)?;
+        enrol_with(&agent, &self.invite_into(plant, time_zone, name).await?).await?;
+        Ok(agent)
+    }
+}
+
+async fn enrol_with(agent: &Agent, code: &str) -> anyhow::Result<()> {
+    agent.run("enroll", &[code]).await?.success().context("edge-agent enroll").map(drop)
 }

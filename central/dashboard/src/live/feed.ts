@@ -36,6 +36,8 @@ class Feed {
   private failures = 0;
   /** Called when the server refuses the stream: perhaps nobody is logged on any more. */
   onRefused: () => void = () => undefined;
+  /** Called when the server is heard again after an interruption. */
+  onReturned: () => void = () => undefined;
 
   readonly subscribe = (watcher: () => void): (() => void) => {
     this.watchers.add(watcher);
@@ -54,6 +56,7 @@ class Feed {
       this.watchdog = setInterval(() => this.check(SILENT_AFTER_MS), 2_000);
       document.addEventListener("visibilitychange", this.onLook);
       window.addEventListener("online", this.onLook);
+      window.addEventListener("offline", this.onOffline);
       window.addEventListener("pageshow", this.onLook);
     }
     this.connect();
@@ -66,6 +69,7 @@ class Feed {
     this.watchdog = undefined;
     document.removeEventListener("visibilitychange", this.onLook);
     window.removeEventListener("online", this.onLook);
+    window.removeEventListener("offline", this.onOffline);
     window.removeEventListener("pageshow", this.onLook);
     this.source?.close();
     this.source = undefined;
@@ -102,7 +106,9 @@ class Feed {
 
   private heard(change: Partial<FeedState> = {}): void {
     this.failures = 0;
+    const returned = this.state.connection === "interrupted";
     this.update({ ...change, connection: "live", heard_at_ms: Date.now() });
+    if (returned) this.onReturned();
   }
 
   private failed(source: EventStream): void {
@@ -129,6 +135,9 @@ class Feed {
     if (this.state.connection === "interrupted") this.connect();
     else this.check(DOUBTED_AFTER_MS);
   };
+
+  /** The computer's network went: whether that was the way to central shows at once, not after a silence. */
+  private readonly onOffline = (): void => this.connect();
 
   private update(change: Partial<FeedState>): void {
     this.state = { ...this.state, ...change };

@@ -21,6 +21,7 @@ export function Shell() {
     },
     help: () => setHelping(true),
   });
+  useOnlyKnownPlants();
   const content = useFocusAfterMove();
   return (
     <div className="flex min-h-dvh flex-col">
@@ -154,6 +155,17 @@ function PlantPicker() {
       </select>
     </label>
   );
+}
+
+/** An address that names a plant that one does not see is as if it named none: a colleague may have sent it. */
+function useOnlyKnownPlants(): void {
+  const { plants } = useSession();
+  const { plant } = useSearch({ strict: false });
+  const navigate = useNavigate();
+  const unknown = plant !== undefined && plants.every((one) => one.name !== plant);
+  useEffect(() => {
+    if (unknown) void navigate({ to: ".", search: (before) => ({ ...before, plant: undefined }), replace: true });
+  }, [unknown, navigate]);
 }
 
 /** Another page begins at its top, for the eye and for the keyboard. */

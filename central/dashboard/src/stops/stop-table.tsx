@@ -87,14 +87,25 @@ function useZones(): (plant: string) => string | undefined {
 
 function MachineName({ stop }: { stop: Stop }) {
   const title = useMachines().get(stop.machine_id)?.title || stop.machine;
-  return (
+  const several = useSession().plants.length > 1;
+  const link = (
     <Link
       to="/machines/$machine"
       params={{ machine: String(stop.machine_id) }}
+      search={(before) => ({ plant: before.plant })}
       className="whitespace-nowrap font-medium underline-offset-2 hover:underline"
     >
       <ForeignText max={40}>{title}</ForeignText>
     </Link>
+  );
+  if (!several) return link;
+  return (
+    <span className="flex flex-col">
+      {link}
+      <span className="text-ink-soft text-xs">
+        <ForeignText max={40}>{stop.plant}</ForeignText>
+      </span>
+    </span>
   );
 }
 

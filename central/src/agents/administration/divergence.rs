@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::{Administration, existing};
 use crate::agents::divergence::words::{advice, instance, resolved_text, spell_instance};
-use crate::agents::divergence::{self, Claimant, ResolveError};
+use crate::agents::divergence::{self, Choice, Claimant, ResolveError};
 use crate::agents::overview::Agent;
 use crate::auth::{Permission, Principal};
 use crate::sync::store::reason_word;
@@ -114,6 +114,9 @@ struct Decision {
     /// The process that goes on, as the divergence lists it.
     #[schema(max_length = 40, pattern = "^[0-9]{1,10}/[0-9a-f]{16}$")]
     accept: String,
+    /// Decide anew where a person has decided before; refused without it.
+    #[serde(default)]
+    again: bool,
 }
 
 /// What was decided.
@@ -145,7 +148,8 @@ async fn resolve(
     let before = of(&administration, &agent).await?;
     let now = administration.reads.now();
     let by = (now, &principal.actor());
-    let done = divergence::store::resolve(&administration.pool, agent.id, accepted, by).await;
+    let choice = Choice { accepted, again: decision.again };
+    let done = divergence::store::resolve(&administration.pool, agent.id, choice, by).await;
     let resolved = done.map_err(|error| match error {
         ResolveError::Database(error) => error.into(),
         refused => Problem::conflict(refused.to_string()),

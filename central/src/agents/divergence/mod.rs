@@ -80,10 +80,21 @@ pub struct Claimant {
     pub accepted: bool,
 }
 
+/// What a person decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The process that goes on.
+    pub accepted: Instance,
+    /// Also where a person has decided before. Of two who decide at once, the second is told and looks again.
+    pub again: bool,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     #[error("agent {0} has no divergence to resolve")]
     NoDivergence(i32),
+    #[error("this was decided already, by {by} at {at}: look at who goes on by now; only then decide anew (`again`)")]
+    Decided { by: String, at: String },
     #[error("no process {starts}/{id:016x} is known to this divergence: see `central agent list`")]
     UnknownInstance { starts: u32, id: u64 },
     #[error("no batch of this process was kept yet: wait until it has asked again")]

@@ -1,6 +1,6 @@
 //! `divergences`, `divergence_instances`, `divergence_frames`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use protocol::batch::Batch;
 use protocol::chain::ChainHash;
 use protocol::id::{Epoch, Instance, Seq};
@@ -9,7 +9,7 @@ use protocol::time::{ClockQuality, UtcMicros};
 use sqlx::{PgConnection, PgPool, Row as _};
 
 use crate::agents::divergence::words::spell_instance;
-use crate::agents::divergence::{Claimant, Divergence, ResolveError, Resolved};
+use crate::agents::divergence::{Choice, Claimant, Divergence, ResolveError, Resolved};
 use crate::auth::audit::{self, Actor, Entry};
 use crate::fact::{Head, PlantCalendar, utc_day};
 use crate::gaps;
@@ -244,21 +244,13 @@ async fn claimants(
 pub async fn resolve(
     pool: &PgPool,
     agent: i32,
-    instance: Instance,
+    Choice { accepted: instance, again }: Choice,
     (at, by): (DateTime<Utc>, &Actor<'_>),
 ) -> Result<Resolved, ResolveError> {
     let mut transaction = pool.begin().await?;
     let (ledger, _) =
         lock(&mut transaction, &[agent]).await?.remove(&agent).ok_or(ResolveError::NoDivergence(agent))?;
-    let divergence: i64 = sqlx::query_scalar("SELECT max(id) FROM divergences WHERE agent_id = $1")
-        .bind(agent)
-        .fetch_one(&mut *transaction)
-        .await
-        .and_then(|id: Option<i64>| id.ok_or(sqlx::Error::RowNotFound))
-        .map_err(|error| match error {
-            sqlx::Error::RowNotFound => ResolveError::NoDivergence(agent),
-            other => ResolveError::Database(other),
-        })?;
+    let divergence = to_resolve(&mut transaction, agent, again).await?;
     let (resumption, spoken) = resumption(&mut transaction, agent, &ledger, divergence, instance).await?;
     // Above everything that anybody has heard of: a restored central knows fewer epochs than its agents.
     let epoch = Epoch(ledger.epoch.max(spoken).0 + 1);
@@ -293,6 +285,24 @@ pub async fn resolve(
     record_decision(&mut transaction, (at, by), agent, instance, resolved).await?;
     transaction.commit().await?;
     Ok(resolved)
+}
+
+/// The latest divergence of an agent, unless somebody has decided on it and this is not to be another decision. The
+/// agent's ledger row is locked by this transaction.
+async fn to_resolve(connection: &mut PgConnection, agent: i32, again: bool) -> Result<i64, ResolveError> {
+    let latest: Option<(i64, Option<DateTime<Utc>>, Option<String>)> = sqlx::query_as(
+        "SELECT id, resolved_at, resolved_by FROM divergences WHERE agent_id = $1 ORDER BY id DESC LIMIT 1",
+    )
+    .bind(agent)
+    .fetch_optional(connection)
+    .await?;
+    match latest.ok_or(ResolveError::NoDivergence(agent))? {
+        (_, Some(at), by) if !again => Err(ResolveError::Decided {
+            by: by.unwrap_or_else(|| "somebody".to_owned()),
+            at: at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        }),
+        (id, ..) => Ok(id),
+    }
 }
 
 async fn record_decision(

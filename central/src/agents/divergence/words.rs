@@ -63,7 +63,7 @@ pub fn advice(reason: DivergenceReason) -> &'static str {
 /// A process, as people see and type it.
 #[must_use]
 pub fn spell_instance(instance: Instance) -> String {
-    format!("{}/{:016x}", instance.starts, instance.id)
+    instance.to_string()
 }
 
 /// From what [`spell_instance`] wrote.

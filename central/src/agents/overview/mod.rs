@@ -42,6 +42,8 @@ pub struct Agent {
     pub rejected_frames: i64,
     /// While present, central refuses its batches until a person decides.
     pub divergence: Option<Divergence>,
+    /// What a person decided of its latest one; none while one is open.
+    pub decided_divergence: Option<DecidedDivergence>,
 }
 
 /// One source or device of an agent, since when it is as it is, and why.
@@ -102,4 +104,15 @@ pub struct Divergence {
     pub first_seen_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
     pub refused_batches: i64,
+}
+
+/// Two histories under one name, after a person decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DecidedDivergence {
+    pub id: i64,
+    pub resolved_at: DateTime<Utc>,
+    pub resolved_by: Option<String>,
+    /// When a process was last refused. Later than the decision: one that was decided against still asks, or the accepted
+    /// one was started anew before it heard of it.
+    pub last_refused_at: DateTime<Utc>,
 }

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 
-use super::{Agent, Backlog, Condition, Divergence, Gaps, Log};
+use super::{Agent, Backlog, Condition, DecidedDivergence, Divergence, Gaps, Log};
 
 #[derive(Debug, sqlx::FromRow)]
 struct AgentRow {
@@ -38,11 +38,27 @@ struct AgentRow {
     quarantined_events: i64,
     rejected_frames: i64,
     divergence: Option<Json<Divergence>>,
+    decided_divergence: Option<Json<DecidedDivergence>>,
 }
 
 impl AgentRow {
+    /// What it said with its last batch, less what was committed with that batch. While a divergence is open, nothing of
+    /// what it says is.
+    fn backlog(&self) -> Option<Backlog> {
+        let said = self.backlog_events?;
+        let not_committed = self.newest_seq.zip(self.mark).map(|(newest, mark)| (newest - mark).max(0));
+        let events = not_committed.filter(|_| self.divergence.is_none()).map_or(said, |left| said.min(left));
+        Some(Backlog {
+            events,
+            oldest_at: self.backlog_oldest_at.filter(|_| events > 0),
+            buffer_bytes: self.buffer_bytes,
+            buffer_bytes_max: self.buffer_bytes_max,
+        })
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "offsets and ages are far below 53 bits")]
     fn into_agent(self, now: DateTime<Utc>) -> Agent {
+        let backlog = self.backlog();
         let silent_ms = |at: DateTime<Utc>| now.signed_duration_since(at).num_milliseconds().max(0);
         Agent {
             id: self.id,
@@ -60,12 +76,7 @@ impl AgentRow {
             peer_address: self.peer_address,
             started_at: self.started_at,
             log: Log { epoch: self.epoch.unwrap_or(1), acknowledged: self.mark.unwrap_or(0), newest: self.newest_seq },
-            backlog: self.backlog_events.map(|events| Backlog {
-                events,
-                oldest_at: self.backlog_oldest_at,
-                buffer_bytes: self.buffer_bytes,
-                buffer_bytes_max: self.buffer_bytes_max,
-            }),
+            backlog,
             poison_messages: self.poison_messages.unwrap_or(0),
             dropped_events: self.dropped_events.unwrap_or(0),
             // Written by sync from the same type; an older shape shows as none until the agent speaks again.
@@ -80,6 +91,7 @@ impl AgentRow {
             quarantined_events: self.quarantined_events,
             rejected_frames: self.rejected_frames,
             divergence: self.divergence.map(|it| it.0),
+            decided_divergence: self.decided_divergence.map(|it| it.0),
         }
     }
 }
@@ -121,7 +133,12 @@ pub async fn agents(
                (SELECT jsonb_build_object('id', d.id, 'reason', d.reason, 'text', d.text, 'fork_seq', d.fork_seq,
                            'first_seen_at', d.first_seen_at, 'last_seen_at', d.last_seen_at,
                            'refused_batches', d.refused_batches)
-                FROM divergences d WHERE d.id = l.divergence_id) AS divergence
+                FROM divergences d WHERE d.id = l.divergence_id) AS divergence,
+               (SELECT jsonb_build_object('id', d.id, 'resolved_at', d.resolved_at, 'resolved_by', d.resolved_by,
+                           'last_refused_at', d.last_seen_at)
+                FROM divergences d
+                WHERE d.id = (SELECT max(id) FROM divergences WHERE agent_id = c.id) AND d.resolved_at IS NOT NULL)
+                   AS decided_divergence
         FROM chosen c
         LEFT JOIN agent_status s ON s.agent_id = c.id LEFT JOIN sync_ledger l ON l.agent_id = c.id
         CROSS JOIN LATERAL (
@@ -167,7 +184,9 @@ pub async fn gauges(connection: &mut PgConnection, now: DateTime<Utc>) -> Result
     sqlx::query_as(
         "SELECT p.name AS plant, a.name AS agent, a.enabled, d.reason AS divergence,
                 CASE WHEN s.last_sync_at IS NOT NULL
-                     THEN greatest(extract(epoch FROM $1 - s.last_sync_at), 0)::float8 END AS silent_s, s.backlog_events,
+                     THEN greatest(extract(epoch FROM $1 - s.last_sync_at), 0)::float8 END AS silent_s,
+                CASE WHEN d.id IS NULL AND s.newest_seq - l.mark < s.backlog_events
+                     THEN greatest(s.newest_seq - l.mark, 0) ELSE s.backlog_events END AS backlog_events,
                 s.clock_offset_us / 1e6::float8 AS clock_offset_s
          FROM agents a JOIN plants p ON p.id = a.plant_id
          LEFT JOIN agent_status s ON s.agent_id = a.id LEFT JOIN sync_ledger l ON l.agent_id = a.id

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{NoticeKind, store};
 use crate::alerts::channels::ChannelKind;
+use crate::alerts::rules::IncidentKind;
 use crate::auth::{Permission, Principal};
 use crate::web::Reads;
 use crate::web::page;
@@ -26,6 +27,11 @@ pub fn router(reads: Reads) -> OpenApiRouter {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct DeliveryParameters {
+    /// Name of a plant; all that one may see when absent.
+    #[param(max_length = 64)]
+    plant: Option<String>,
+    /// Only this one.
+    delivery: Option<Uuid>,
     /// Those of one incident.
     incident: Option<i64>,
     /// Those to one channel.
@@ -50,11 +56,15 @@ enum DeliveryState {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Delivery {
     id: Uuid,
+    plant: String,
     channel_id: i32,
     channel: ChannelKind,
     address: String,
     /// None of a test.
     incident_id: Option<i64>,
+    incident_kind: Option<IncidentKind>,
+    /// What people call what the incident is about.
+    incident_title: Option<String>,
     notice: NoticeKind,
     state: DeliveryState,
     created_at: DateTime<Utc>,
@@ -81,6 +91,8 @@ async fn deliveries(
     let limit = page::limit(parameters.limit, DELIVERIES_DEFAULT, DELIVERIES_MAX)?;
     let filter = store::Filter {
         plants: principal.plants.ids(),
+        plant: parameters.plant.as_deref(),
+        delivery: parameters.delivery,
         incident: parameters.incident,
         channel: parameters.channel,
         before: parameters.cursor.as_deref().map(|text| place(text).ok_or_else(page::no_cursor)).transpose()?,
@@ -104,10 +116,13 @@ fn shown(row: store::Row, attempts: &[store::AttemptRow]) -> Option<Delivery> {
     Some(Delivery {
         attempts: attempts.iter().filter(|attempt| attempt.delivery_id == row.id).cloned().collect(),
         id: row.id,
+        plant: row.plant,
         channel_id: row.channel_id,
         channel: ChannelKind::named(&row.channel_kind)?,
         address: row.address,
         incident_id: row.incident_id,
+        incident_kind: row.incident_kind.as_deref().and_then(IncidentKind::named),
+        incident_title: row.incident_title,
         notice: NoticeKind::named(&row.notice)?,
         state: match row.state.as_str() {
             "waiting" => DeliveryState::Waiting,

@@ -196,10 +196,13 @@ pub async fn letter(pool: &PgPool, delivery: Uuid) -> sqlx::Result<Option<Letter
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Row {
     pub id: Uuid,
+    pub plant: String,
     pub channel_id: i32,
     pub channel_kind: String,
     pub address: String,
     pub incident_id: Option<i64>,
+    pub incident_kind: Option<String>,
+    pub incident_title: Option<String>,
     pub notice: String,
     pub state: String,
     pub created_at: DateTime<Utc>,
@@ -209,6 +212,8 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'f> {
     pub plants: Option<&'f [i32]>,
+    pub plant: Option<&'f str>,
+    pub delivery: Option<Uuid>,
     pub incident: Option<i64>,
     pub channel: Option<i32>,
     pub before: Option<(DateTime<Utc>, Uuid)>,
@@ -217,12 +222,14 @@ pub struct Filter<'f> {
 /// Newest first.
 pub async fn deliveries(pool: &PgPool, filter: Filter<'_>, limit: i64) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
-        "SELECT d.id, d.channel_id, c.kind AS channel_kind, c.address, d.incident_id, d.notice, d.state, d.created_at,
-                d.settled_at
-         FROM alert_deliveries d JOIN alert_channels c ON c.id = d.channel_id
+        "SELECT d.id, p.name AS plant, d.channel_id, c.kind AS channel_kind, c.address, d.incident_id,
+                i.kind AS incident_kind, i.title AS incident_title, d.notice, d.state, d.created_at, d.settled_at
+         FROM alert_deliveries d JOIN alert_channels c ON c.id = d.channel_id JOIN plants p ON p.id = d.plant_id
+         LEFT JOIN incidents i ON i.id = d.incident_id
          WHERE ($1::int[] IS NULL OR d.plant_id = ANY ($1)) AND ($2::bigint IS NULL OR d.incident_id = $2)
            AND ($3::int IS NULL OR d.channel_id = $3)
            AND ($4::timestamptz IS NULL OR (d.created_at, d.id) < ($4, $5::uuid))
+           AND ($7::text IS NULL OR p.name = $7) AND ($8::uuid IS NULL OR d.id = $8)
          ORDER BY d.created_at DESC, d.id DESC LIMIT $6",
     )
     .bind(filter.plants)
@@ -231,6 +238,8 @@ pub async fn deliveries(pool: &PgPool, filter: Filter<'_>, limit: i64) -> sqlx::
     .bind(filter.before.map(|before| before.0))
     .bind(filter.before.map(|before| before.1))
     .bind(limit)
+    .bind(filter.plant)
+    .bind(filter.delivery)
     .fetch_all(pool)
     .await
 }

@@ -24,6 +24,7 @@ pub struct Incident {
     pub machine: Option<String>,
     pub machine_id: Option<i32>,
     pub agent: String,
+    pub agent_uuid: uuid::Uuid,
     /// When it began on the floor.
     pub began_at: DateTime<Utc>,
     /// When central knew.

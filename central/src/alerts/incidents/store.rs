@@ -265,7 +265,7 @@ pub struct Filter<'f> {
 pub async fn incidents(pool: &PgPool, filter: Filter<'_>, limit: i64) -> sqlx::Result<Vec<Incident>> {
     let rows = sqlx::query(
         "SELECT i.id, p.name AS plant, l.name AS line, i.kind, i.title, i.detail, m.name AS machine, i.machine_id,
-                a.name AS agent, i.began_at, i.opened_at, i.last_seen_at, i.occurrences, i.resolved_at
+                a.name AS agent, a.uuid AS agent_uuid, i.began_at, i.opened_at, i.last_seen_at, i.occurrences, i.resolved_at
          FROM incidents i JOIN plants p ON p.id = i.plant_id JOIN agents a ON a.id = i.agent_id
          LEFT JOIN lines l ON l.id = i.line_id LEFT JOIN machines m ON m.id = i.machine_id
          WHERE ($1::int[] IS NULL OR i.plant_id = ANY ($1)) AND ($2::text IS NULL OR p.name = $2)
@@ -295,6 +295,7 @@ pub async fn incidents(pool: &PgPool, filter: Filter<'_>, limit: i64) -> sqlx::R
                 machine: row.try_get("machine")?,
                 machine_id: row.try_get("machine_id")?,
                 agent: row.try_get("agent")?,
+                agent_uuid: row.try_get("agent_uuid")?,
                 began_at: row.try_get("began_at")?,
                 opened_at: row.try_get("opened_at")?,
                 last_seen_at: row.try_get("last_seen_at")?,

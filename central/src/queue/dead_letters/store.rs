@@ -12,6 +12,8 @@ use crate::queue::store::AttemptError;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'f> {
     pub plants: Option<&'f [i32]>,
+    /// Name of a plant.
+    pub plant: Option<&'f str>,
     pub id: Option<i64>,
     pub queue: Option<&'f str>,
     /// Only older ones.
@@ -30,7 +32,7 @@ pub async fn list(pool: &PgPool, filter: Filter<'_>, limit: i64) -> sqlx::Result
          FROM pgmq.q_dlq d LEFT JOIN plants p ON to_jsonb(p.id) = d.message -> 'message' -> 'plant_id'
          WHERE ($1::int[] IS NULL OR d.message -> 'message' -> 'plant_id' IN (SELECT to_jsonb(unnest($1::int[]))))
            AND ($2::bigint IS NULL OR d.msg_id = $2) AND ($3::text IS NULL OR d.message ->> 'queue' = $3)
-           AND ($4::bigint IS NULL OR d.msg_id < $4)
+           AND ($4::bigint IS NULL OR d.msg_id < $4) AND ($6::text IS NULL OR p.name = $6)
          ORDER BY d.msg_id DESC LIMIT $5",
     )
     .bind(filter.plants)
@@ -38,6 +40,7 @@ pub async fn list(pool: &PgPool, filter: Filter<'_>, limit: i64) -> sqlx::Result
     .bind(filter.queue)
     .bind(filter.before)
     .bind(limit)
+    .bind(filter.plant)
     .fetch_all(pool)
     .await?;
     rows.iter()

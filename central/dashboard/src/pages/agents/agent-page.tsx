@@ -40,10 +40,10 @@ export function AgentPage() {
         {(data) => (
           <>
             <Standings agent={data} />
-            {data.divergence && <Divergence agent={data} time_zone={time_zone} />}
+            <Divergence agent={data} time_zone={time_zone} />
             <Overview agent={data} time_zone={time_zone} />
             <Conditions agent={data} />
-            {data.quarantined_events > 0 && <SetAside agent={data} time_zone={time_zone} />}
+            <SetAside agent={data} time_zone={time_zone} />
             <Gaps agent={data} time_zone={time_zone} />
             {data.rejected_frames > 0 && <RejectedFrames agent={data} time_zone={time_zone} />}
           </>
@@ -62,7 +62,7 @@ function Overview({ agent, time_zone }: Part) {
   const moment = (at: string | null | undefined) => (at ? momentText(at, "full", time_zone) : "–");
   const { backlog } = agent;
   return (
-    <div className="grid gap-x-10 gap-y-1 rounded-card border border-line bg-surface p-4 md:grid-cols-2 xl:grid-cols-3">
+    <div className="grid gap-x-10 gap-y-1 rounded-card border border-line bg-surface p-4 md:grid-cols-2 xl:grid-cols-3 max-md:[&_dl]:grid-cols-[10.5rem_1fr]">
       <Facts
         facts={[
           ["Last sync", agent.last_sync_at ? <Age key="age" of={agent.last_sync_at} /> : "never"],
@@ -238,7 +238,12 @@ function RejectedFrames({ agent, time_zone }: Part) {
                   <span className="whitespace-nowrap">{momentText(frame.received_at, "full", time_zone)}</span>
                 ),
               },
-              { key: "size", title: "Size", number: true, cell: (frame) => bytesText(frame.frame_bytes) },
+              {
+                key: "size",
+                title: "Size",
+                number: true,
+                cell: (frame) => <span className="whitespace-nowrap">{bytesText(frame.frame_bytes)}</span>,
+              },
               {
                 key: "error",
                 title: "Error",

@@ -57,6 +57,7 @@ const LASTS = [
 
 function InviteForm({ plant, onInvited }: { plant: string | undefined; onInvited: (invited: Invited) => void }) {
   const { plants } = useSession();
+  const several = plants.length > 1;
   const queries = useQueryClient();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -82,7 +83,12 @@ function InviteForm({ plant, onInvited }: { plant: string | undefined; onInvited
   };
   return (
     <form onSubmit={submit} className="flex max-w-lg flex-col gap-4 rounded-card border border-line bg-surface p-5">
-      <SelectField name="plant" label="Plant" defaultValue={plant ?? plants[0]?.name} required>
+      <SelectField name="plant" label="Plant" defaultValue={plant ?? (several ? "" : plants[0]?.name)} required>
+        {several && plant === undefined && (
+          <option value="" disabled>
+            Choose …
+          </option>
+        )}
         {plants.map((one) => (
           <option key={one.id} value={one.name}>
             {one.name}
@@ -204,7 +210,7 @@ function Sheet({ invited, onAnother }: { invited: Invited; onAnother: () => void
           >
             Invite another
           </Button>
-          <Link to="/agents" onClick={keep} className={buttonClass()}>
+          <Link to="/agents" search={(before) => ({ plant: before.plant })} onClick={keep} className={buttonClass()}>
             Done
           </Link>
           <Button

@@ -19,7 +19,7 @@ export function OpenInvitations({ plant }: { plant: string | undefined }) {
   const queries = useQueryClient();
   const { plants } = useSession();
   const [revoked, setRevoked] = useState<Invitation | null>(null);
-  if (invitations.isError) {
+  if (invitations.isLoadingError) {
     return <ErrorNotice error={invitations.error} onRetry={() => void invitations.refetch()} />;
   }
   const open = invitations.data?.invitations ?? [];

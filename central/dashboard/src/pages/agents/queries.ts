@@ -43,8 +43,9 @@ export const gapsQuery = (agent: string) =>
     getNextPageParam: (page) => page.next ?? undefined,
   });
 
-export const heldQuery = (agent: string) =>
+export const heldQuery = (agent: string, some: boolean) =>
   infiniteQueryOptions({
+    enabled: some,
     queryKey: ["agents", "held", agent],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>

@@ -1,4 +1,5 @@
 /** What is known of an agent, in words. Pure: the moment is a parameter. */
+import { numberText } from "screens/formats.ts";
 import type { Schema } from "../../api/types.ts";
 
 export type Agent = Schema<"Agent">;
@@ -20,7 +21,10 @@ export interface Standing {
 export function standings(agent: Agent, now_ms: number): Standing[] {
   if (!agent.enabled) return [{ word: "disabled", kind: "plain" }];
   const found: Standing[] = [];
-  if (agent.divergence) found.push({ word: "two histories", kind: "alarm" });
+  if (agent.divergence) found.push({ word: divergenceWords(agent.divergence.reason).word, kind: "alarm" });
+  const decision = agent.decided_divergence;
+  if (decision && isStillRefused(decision) && now_ms - Date.parse(decision.last_refused_at) < SILENT_AFTER_MS)
+    found.push({ word: "a copy is refused", kind: "warning" });
   if (agent.last_sync_at == null) found.push({ word: "never synced", kind: "unknown" });
   else if (now_ms - Date.parse(agent.last_sync_at) > SILENT_AFTER_MS) found.push({ word: "silent", kind: "unknown" });
   const bad = agent.conditions.filter((condition) => isBad(condition));
@@ -29,6 +33,44 @@ export function standings(agent: Agent, now_ms: number): Standing[] {
   else if (bad.length > 0) found.push({ word: "works in part", kind: "warning" });
   return found.length > 0 ? found : [{ word: "in sync", kind: "done" }];
 }
+
+/** Why nothing is accepted under a name: `word` in a table, `title` and `what` where it is decided. */
+export function divergenceWords(reason: string): { word: string; title: string; what: (name: string) => string } {
+  if (reason === "claimed_by_agent") {
+    return {
+      word: "ahead of central",
+      title: "This agent is ahead of central",
+      what: (name) =>
+        `${name} was told before that central has events which central has no more: central was restored from an older backup.`,
+    };
+  }
+  if (reason === "rewound") {
+    return {
+      word: "two histories",
+      title: "The log of this agent went back",
+      what: (name) => `${name} runs from an older copy of its log: a restored disk, image or snapshot.`,
+    };
+  }
+  return {
+    word: "two histories",
+    title: "Two histories under this name",
+    what: (name) => `More than one process says it is ${name}: a disk was copied, or an older backup was restored.`,
+  };
+}
+
+type Decision = NonNullable<Agent["decided_divergence"]>;
+
+/** Whether a process that nobody accepted has asked since the decision. */
+export const isStillRefused = (decision: Decision): boolean =>
+  Date.parse(decision.last_refused_at) > Date.parse(decision.resolved_at);
+
+const DECISION_SHOWS_MS = 7 * 86_400_000;
+
+/** A decision is worth showing for a while, and as long as somebody is refused by it. */
+export const decisionShows = (decision: Decision, now_ms: number): boolean =>
+  [decision.resolved_at, ...(isStillRefused(decision) ? [decision.last_refused_at] : [])].some(
+    (at) => now_ms - Date.parse(at) < DECISION_SHOWS_MS,
+  );
 
 export const isBad = (condition: Condition): boolean => condition.health === "down" || condition.health === "degraded";
 
@@ -84,6 +126,49 @@ const HELD: Record<string, string> = {
   no_origin: "it does not say where it comes from",
   refused_by_database: "the database refused it",
 };
+
+/** What has to happen before a release makes facts of them; nothing where waiting is no use. */
+const HELD_UNTIL: Record<string, string> = {
+  future: "Each becomes a fact by a release after its moment has come.",
+  beyond_retention: "Central keeps no facts as old as these any more: they stay here.",
+  out_of_range: "They stay here, as evidence of a wrong clock.",
+  machine_of_another_agent:
+    "If the machine moved to this agent, give it to it under Master data: that releases them, too. If a configuration names the wrong machine, correct it there and leave these.",
+  no_machine: "They stay here.",
+  no_origin: "They stay here.",
+  refused_by_database: "Mend what the database says, then release them.",
+};
+
+export const heldUntil = (reason: string): string => HELD_UNTIL[reason] ?? "";
+
+export interface HeldGroup {
+  reason: string;
+  origin: string;
+  origin_kind: string;
+  plant: string;
+}
+
+/** What is released together: events of one origin that are held for one reason. */
+export function heldGroups(events: readonly Schema<"QuarantinedEvent">[]): HeldGroup[] {
+  const groups = new Map<string, HeldGroup>();
+  for (const { reason, origin, origin_kind, plant } of events) {
+    const key = JSON.stringify([reason, origin_kind, origin]);
+    groups.set(key, { reason, origin, origin_kind, plant });
+  }
+  return [...groups.values()];
+}
+
+/** `1 event`, `1,204 events` */
+export const eventsText = (count: number): string => (count === 1 ? "1 event" : `${numberText(count)} events`);
+
+export function releasedText({ facts, held }: { facts: number; held: number }): string {
+  if (facts === 0 && held === 0) return "Nothing was left to release: somebody has released it meanwhile.";
+  const became =
+    facts === 0 ? "Nothing became a fact" : `${eventsText(facts)} became ${facts === 1 ? "a fact" : "facts"}`;
+  return held === 0
+    ? `${became}.`
+    : `${became}; ${eventsText(held)} ${held === 1 ? "stays" : "stay"}, because the reason still holds.`;
+}
 
 export const heldText = (reason: string): string => HELD[reason] ?? reason.replaceAll("_", " ");
 

@@ -50,7 +50,10 @@ export function KioskPage() {
         ) : shown.length === 0 ? (
           <Empty>There is no machine here.</Empty>
         ) : (
-          <Screens lines={shown.map((line) => ({ title: lineTitle(line, shown.length === 1), ids: line.ids }))} />
+          <Screens
+            several={new Set(shown.map((line) => line.plant)).size > 1}
+            lines={shown.map((line) => ({ title: lineTitle(line, shown), ids: line.ids }))}
+          />
         )}
       </div>
     </main>
@@ -77,7 +80,7 @@ function KioskHeader({ plant, children }: { plant: string | undefined; children:
   );
 }
 
-function Screens({ lines: all }: { lines: Screenful<number>[] }) {
+function Screens({ lines: all, several }: { lines: Screenful<number>[]; several: boolean }) {
   const [area, size] = useSize<HTMLDivElement>();
   const [at, setAt] = useState(0);
   const font_min = smallestFont(size.width, size.height);
@@ -121,7 +124,7 @@ function Screens({ lines: all }: { lines: Screenful<number>[] }) {
             }}
           >
             {screen.ids.map((id) => (
-              <MachineTile key={id} id={id} links={false} line />
+              <MachineTile key={id} id={id} links={false} line plant={several} />
             ))}
           </div>
         </>

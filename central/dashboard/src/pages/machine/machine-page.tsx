@@ -2,10 +2,11 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { ForeignText, visibleText } from "screens";
-import { useBoardLoaded, useMachine, useStaleSince } from "../../live/use-board.ts";
+import { useBoardLoaded, useMachine } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
 import { LeftIcon } from "../../parts/icons.tsx";
-import { ErrorNotice, Loading, StaleNote } from "../../parts/notices.tsx";
+import { NotRefreshed } from "../../parts/listing.tsx";
+import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { type Plant, useSession } from "../../session/session.ts";
 import type { Range } from "../../time/range.ts";
@@ -28,34 +29,34 @@ export function MachinePage() {
   const id = Number(machine);
   const live = useMachine(id);
   const loaded = useBoardLoaded();
-  const stale_since = useStaleSince();
   const asked = useQuery({ ...machineQuery(id), enabled: loaded && !live });
   const { plants } = useSession();
   const known = live ?? asked.data;
   const plant = plants.find((one) => one.name === known?.plant);
+  const several = plants.length > 1;
   const title = known ? known.title || known.name : "Machine";
   return (
     <Page
       title={<ForeignText max={100}>{title}</ForeignText>}
       windowTitle={visibleText(title)}
       above={
-        <Link to="/" className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink">
-          <LeftIcon /> Plant now
-          {live?.line_title && (
-            <>
-              {" · "}
-              <ForeignText max={60}>{live.line_title}</ForeignText>
-            </>
-          )}
+        <Link
+          to="/"
+          search={(before) => ({ plant: before.plant })}
+          className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink"
+        >
+          <LeftIcon />
+          <ForeignText max={120}>
+            {["Plant now", several ? known?.plant : undefined, live?.line_title].filter(Boolean).join(" · ")}
+          </ForeignText>
         </Link>
       }
     >
-      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
       {asked.isError ? (
         <ErrorNotice error={asked.error} onRetry={() => void asked.refetch()} />
       ) : known ? (
         <>
-          {live && <LiveHeader machine={live} stale={stale_since !== null} />}
+          {live && <LiveHeader machine={live} />}
           <History id={id} plant={plant} changed={live?.state_since} />
         </>
       ) : (
@@ -131,10 +132,11 @@ function States({ id, range, time_zone }: ViewProps) {
   const timeline = useQuery(timelineQuery(id, range));
   const navigate = useNavigate();
   if (timeline.isPending) return <Loading rows={1} height="h-40" />;
-  if (timeline.isError) return <ErrorNotice error={timeline.error} onRetry={() => void timeline.refetch()} />;
+  if (timeline.isLoadingError) return <ErrorNotice error={timeline.error} onRetry={() => void timeline.refetch()} />;
   const { segments, to_ms, cut } = timeline.data;
   return (
     <>
+      <NotRefreshed query={timeline} />
       {cut && (
         <p className="text-ink-soft text-sm">
           The states changed too often to show all of this range: choose a shorter one to see its end.

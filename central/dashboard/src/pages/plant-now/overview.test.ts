@@ -46,7 +46,7 @@ describe("lines", () => {
       ],
       {},
     );
-    expect(found.map((line) => [line.name, lineTitle(line, false)])).toEqual([
+    expect(found.map((line) => [line.name, lineTitle(line, found)])).toEqual([
       ["2", "Filling"],
       ["1", "Packing"],
       ["", "Not in a line"],
@@ -104,5 +104,27 @@ describe("the progress of a job", () => {
     expect(progress({ good: null, quantity: 100, expected: null })).toBeNull();
     expect(progress({ good: 60, quantity: 100, expected: null })?.ahead).toBeNull();
     expect(progress({ good: 0, quantity: 0, expected: 0 })).toBeNull();
+  });
+});
+
+describe("the title of a line", () => {
+  const titles = (...machines: BoardMachine[]) => {
+    const all = lines(machines, {});
+    return all.map((line) => lineTitle(line, all));
+  };
+
+  it("names the plant where several are shown", () => {
+    const a = machine({ id: 1, line: "A" });
+    expect(titles(a, machine({ id: 2, line: "B" }))).toEqual(["A", "B"]);
+    expect(titles(a, machine({ id: 2, line: "A", plant: "south" }))).toEqual(["main · A", "south · A"]);
+  });
+
+  it("says of machines without a line only what is worth saying", () => {
+    expect(titles(machine({ id: 1 }))).toEqual(["Machines"]);
+    expect(titles(machine({ id: 1 }), machine({ id: 2, line: "A" }))).toEqual(["A", "Not in a line"]);
+    expect(titles(machine({ id: 1 }), machine({ id: 2, plant: "south" }))).toEqual([
+      "main · Machines",
+      "south · Machines",
+    ]);
   });
 });

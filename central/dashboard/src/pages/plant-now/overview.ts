@@ -106,5 +106,10 @@ export function progress(job: Pick<BoardJob, "good" | "quantity" | "expected">):
   };
 }
 
-export const lineTitle = (line: Line, only: boolean): string =>
-  line.name !== NO_LINE ? line.title : only ? "Machines" : "Not in a line";
+/** What stands above a line's machines. Lines of different plants may have one title. */
+export function lineTitle(line: Pick<Line, "name" | "title" | "plant">, all: readonly Pick<Line, "plant">[]): string {
+  const several = all.some((other) => other.plant !== line.plant);
+  const alone = all.filter((other) => other.plant === line.plant).length === 1;
+  const title = line.name !== NO_LINE ? line.title : alone ? "Machines" : "Not in a line";
+  return several ? `${line.plant} · ${title}` : title;
+}

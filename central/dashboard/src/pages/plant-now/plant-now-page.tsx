@@ -1,11 +1,11 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { ForeignText, numberText, visibleText } from "screens";
-import { useBoardLoaded, useMachines, useStaleSince } from "../../live/use-board.ts";
+import { useBoardLoaded, useMachines } from "../../live/use-board.ts";
 import { Button, buttonClass } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
 import { ScreenIcon } from "../../parts/icons.tsx";
-import { Empty, Loading, StaleNote } from "../../parts/notices.tsx";
+import { Empty, Loading } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
 import { type Filter, type Line, lines, lineTitle, summary } from "./overview.ts";
 import { SummaryStrip } from "./summary-strip.tsx";
@@ -14,7 +14,6 @@ import { MachineTile } from "./tile.tsx";
 export function PlantNowPage() {
   const search = useSearch({ from: "/shell/" });
   const loaded = useBoardLoaded();
-  const stale_since = useStaleSince();
   const machines = useMachines();
   const ofPlant = useMemo(
     () => Array.from(machines.values()).filter((m) => search.plant === undefined || m.plant === search.plant),
@@ -38,14 +37,13 @@ export function PlantNowPage() {
         </>
       }
     >
-      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
       {!loaded ? (
         <Loading rows={3} height="h-52" />
       ) : (
-        <div className={`flex flex-col gap-6 ${stale_since === null ? "" : "grayscale"}`}>
+        <div className="flex flex-col gap-6">
           {ofPlant.length > 0 && <SummaryStrip of={summary(ofPlant)} />}
           {shown.map((line) => (
-            <LineSection key={`${line.plant} ${line.name}`} line={line} only={all.length === 1} />
+            <LineSection key={`${line.plant} ${line.name}`} line={line} title={lineTitle(line, all)} />
           ))}
           {shown.length === 0 && <Nothing filtered={ofPlant.length > 0} />}
         </div>
@@ -54,8 +52,7 @@ export function PlantNowPage() {
   );
 }
 
-function LineSection({ line, only }: { line: Line; only: boolean }) {
-  const title = lineTitle(line, only);
+function LineSection({ line, title }: { line: Line; title: string }) {
   return (
     <section aria-label={title}>
       <h2 className="mb-2 flex items-baseline gap-3">
@@ -94,7 +91,7 @@ function Filters({ lines: all, filter }: { lines: Line[]; filter: Filter }) {
             <option value={EVERY_LINE}>All lines</option>
             {named.map((line) => (
               <option key={line.name} value={line.name}>
-                {visibleText(lineTitle(line, false))}
+                {visibleText(lineTitle(line, [line, ...named.filter((other) => other.plant === line.plant)]))}
               </option>
             ))}
           </select>

@@ -20,14 +20,19 @@ export const MachineTile = memo(function MachineTile({
   id,
   links = true,
   line = false,
+  plant = false,
 }: {
   id: number;
   links?: boolean;
   /** Whether the tile names its line: where no heading does. */
   line?: boolean;
+  /** Whether it names its plant with it: where several are shown. */
+  plant?: boolean;
 }) {
   const machine = useMachine(id);
-  return machine ? <Tile machine={machine} links={links} line={line} /> : null;
+  if (!machine) return null;
+  const place = [plant && machine.plant, line && machine.line_title].filter(Boolean).join(" · ");
+  return <Tile machine={machine} links={links} place={place} />;
 });
 
 const FRAMES: Partial<Record<ShownState, string>> = {
@@ -36,7 +41,7 @@ const FRAMES: Partial<Record<ShownState, string>> = {
   never: "border-edge border-dashed bg-surface",
 };
 
-function Tile({ machine, links, line }: { machine: BoardMachine; links: boolean; line: boolean }) {
+function Tile({ machine, links, place }: { machine: BoardMachine; links: boolean; place: string }) {
   const state = shownState(machine.state);
   const old = useReportOldSince(machine.reported_at ?? null);
   const title = machine.title || machine.name;
@@ -53,6 +58,7 @@ function Tile({ machine, links, line }: { machine: BoardMachine; links: boolean;
             <Link
               to="/machines/$machine"
               params={{ machine: String(machine.id) }}
+              search={(before) => ({ plant: before.plant })}
               className="outline-none after:absolute after:inset-0"
             >
               <ForeignText max={60}>{title}</ForeignText>
@@ -70,9 +76,9 @@ function Tile({ machine, links, line }: { machine: BoardMachine; links: boolean;
         </div>
         <footer className="flex items-center justify-between gap-2 pt-[0.5em] text-[0.8em] text-ink-soft">
           <Unexplained machine={machine} links={links} />
-          {line && machine.line_title && (
+          {place && (
             <span className="mr-auto min-w-0 truncate">
-              <ForeignText max={40}>{machine.line_title}</ForeignText>
+              <ForeignText max={80}>{place}</ForeignText>
             </span>
           )}
           <DataAge reported_at={machine.reported_at ?? null} old={old !== null} />
@@ -142,7 +148,11 @@ function Unexplained({ machine, links }: { machine: BoardMachine; links: boolean
     "inline-flex items-center gap-[0.35em] whitespace-nowrap rounded-full bg-warning-fill px-[0.7em] py-[0.1em] font-semibold text-on-warning";
   if (!links) return <span className={look}>{badge}</span>;
   return (
-    <Link to="/stops" search={{ machine: machine.id }} className={`relative z-1 ${look} hover:underline`}>
+    <Link
+      to="/stops"
+      search={(before) => ({ plant: before.plant, machine: machine.id })}
+      className={`relative z-1 ${look} hover:underline`}
+    >
       {badge}
       <span className="sr-only"> stops of {machine.title || machine.name}</span>
     </Link>

@@ -120,13 +120,20 @@ function useColumns<Row extends Kept>(resource: Resource<Row>, open: (row: Row) 
       title: resource.fields.find((field) => field.stays)?.label ?? "Name",
       className: "min-w-28",
       cell: (row) => (
-        <button
-          type="button"
-          onClick={() => open(row)}
-          className="-my-1.5 min-h-8 rounded-control text-left font-medium underline-offset-2 hover:underline"
-        >
-          <ForeignText max={40}>{resource.nameOf(row)}</ForeignText>
-        </button>
+        <span className="flex flex-col items-start">
+          <button
+            type="button"
+            onClick={() => open(row)}
+            className="-my-1.5 min-h-8 rounded-control text-left font-medium underline-offset-2 hover:underline"
+          >
+            <ForeignText max={40}>{resource.nameOf(row)}</ForeignText>
+          </button>
+          {several && row.plant && (
+            <span className="text-ink-soft text-xs md:hidden">
+              <ForeignText max={40}>{row.plant}</ForeignText>
+            </span>
+          )}
+        </span>
       ),
     },
     ...(several

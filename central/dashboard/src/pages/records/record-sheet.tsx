@@ -6,7 +6,7 @@ import { Confirm } from "../../parts/confirm.tsx";
 import { SelectField } from "../../parts/field.tsx";
 import { Empty, ErrorNotice } from "../../parts/notices.tsx";
 import { SideSheet } from "../../parts/side-sheet.tsx";
-import { useMay, useSession } from "../../session/session.ts";
+import { sessionQuery, useMay, useSession } from "../../session/session.ts";
 import { FieldInput } from "./form/field-input.tsx";
 import {
   changesBetween,
@@ -50,6 +50,16 @@ export function RecordSheet<Row extends Kept>({
   const queries = useQueryClient();
   const unsaved = !saved && differs(draft, before);
 
+  // What changed beside the form, such as who reports a machine, is no conflict with what is typed here.
+  if (
+    record &&
+    base &&
+    record.version > base.version &&
+    !differs(draftOf(resource.fields, record, time_zone), before)
+  ) {
+    setBase(record);
+  }
+
   const change = (key: string, value: string | boolean) => {
     setDraft((old) => ({ ...old, [key]: value }));
     setShown(({ [key]: _, ...rest }) => rest);
@@ -61,6 +71,8 @@ export function RecordSheet<Row extends Kept>({
     const closes = ["master_data", resource.kind, "one", base?.id].join();
     const predicate = ({ queryKey }: { queryKey: readonly unknown[] }) => queryKey.join() !== closes;
     await queries.invalidateQueries({ queryKey: ["master_data"], predicate });
+    // Which plants one sees is kept with the session.
+    if (resource.kind === "plants") await queries.invalidateQueries({ queryKey: sessionQuery.queryKey });
     onClose();
   };
 

@@ -5,6 +5,7 @@ import { useMachine } from "../../live/use-board.ts";
 import { Button } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
 import { CloseIcon } from "../../parts/icons.tsx";
+import { NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -61,10 +62,11 @@ function Stops({ chosen }: { chosen: ChosenRange }) {
       </div>
       {stops.isPending ? (
         <Loading rows={8} height="h-12" />
-      ) : stops.isError ? (
+      ) : stops.isLoadingError ? (
         <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />
       ) : (
         <>
+          <NotRefreshed query={stops} />
           <StopTable
             stops={rows}
             withMachine

@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { Age, ForeignText, momentText, numberText } from "screens";
 import { answer, api } from "../../api/client.ts";
@@ -10,15 +11,18 @@ import { Answered, Listed } from "../../parts/listing.tsx";
 import { Facts, Section } from "../../parts/page.tsx";
 import { SideSheet } from "../../parts/side-sheet.tsx";
 import { Table } from "../../parts/table.tsx";
-import { useMay } from "../../session/session.ts";
+import { useMay, useSession } from "../../session/session.ts";
 import { deadLetterQuery, deadLettersQuery } from "./queries.ts";
+import { deliveryOf, jobWord } from "./words.ts";
 
 type Letter = Schema<"DeadLetter">;
 type Decision = "replay" | "discard";
 
 /** Jobs that were given up: why, and whether to try once more. */
 export function DeadLettersView() {
-  const letters = useInfiniteQuery(deadLettersQuery);
+  const { plant } = useSearch({ from: "/shell/work" });
+  const several = useSession().plants.length > 1;
+  const letters = useInfiniteQuery(deadLettersQuery(plant));
   const [opened, setOpened] = useState<Letter | null>(null);
   return (
     <>
@@ -41,10 +45,16 @@ export function DeadLettersView() {
                       onClick={() => setOpened(letter)}
                       className="text-left font-medium underline-offset-2 hover:underline"
                     >
-                      <ForeignText max={60}>{letter.kind ?? `message ${letter.id}`}</ForeignText>
+                      <ForeignText max={60}>{titleOf(letter)}</ForeignText>
                     </button>
                     <span className="text-ink-soft text-xs">
-                      <ForeignText max={40}>{letter.queue ?? ""}</ForeignText>
+                      <ForeignText max={40}>{letter.queue ?? "no queue"}</ForeignText>
+                      {several && letter.plant && (
+                        <>
+                          {" · "}
+                          <ForeignText max={40}>{letter.plant}</ForeignText>
+                        </>
+                      )}
                     </span>
                   </span>
                 ),
@@ -80,38 +90,63 @@ export function DeadLettersView() {
   );
 }
 
+const titleOf = (letter: Letter): string => (letter.kind ? jobWord(letter.kind) : `Message ${letter.id}`);
+
 function LetterSheet({ letter, onClose }: { letter: Letter; onClose: () => void }) {
   const may = useMay("work:write");
+  const { plants } = useSession();
+  const time_zone = plants.find((one) => one.name === letter.plant)?.time_zone;
   const details = useQuery(deadLetterQuery(letter.id));
   const queries = useQueryClient();
   const [asked, setAsked] = useState<Decision | null>(null);
   const decide = async (decision: Decision) => {
     const params = { path: { letter: letter.id } };
-    await answer(
-      decision === "replay"
-        ? api.POST("/work/dead-letters/{letter}/replay", { params })
-        : api.POST("/work/dead-letters/{letter}/discard", { params }),
-    );
-    onClose();
-    await queries.invalidateQueries({ queryKey: ["work"] });
+    try {
+      await answer(
+        decision === "replay"
+          ? api.POST("/work/dead-letters/{letter}/replay", { params })
+          : api.POST("/work/dead-letters/{letter}/discard", { params }),
+      );
+      onClose();
+    } finally {
+      // Also when it was refused: somebody else has decided.
+      void queries.invalidateQueries({ queryKey: ["work"] });
+    }
   };
+  const delivery = deliveryOf(details.data?.message);
   return (
-    <SideSheet title={letter.kind ?? `Message ${letter.id}`} unsaved={false} onClose={onClose}>
+    <SideSheet title={titleOf(letter)} unsaved={false} onClose={onClose}>
       <div className="flex flex-col gap-6">
         <Facts
           facts={[
+            ["Kind", <ForeignText key="kind">{letter.kind ?? "–"}</ForeignText>],
             ["Queue", <ForeignText key="queue">{letter.queue ?? "–"}</ForeignText>],
             ["Plant", <ForeignText key="plant">{letter.plant ?? "–"}</ForeignText>],
-            ["Sent", letter.sent_at ? momentText(letter.sent_at, "full") : "–"],
-            ["Given up", momentText(letter.died_at, "full")],
+            ["Sent", letter.sent_at ? momentText(letter.sent_at, "full", time_zone) : "–"],
+            ["Given up", momentText(letter.died_at, "full", time_zone)],
             ["Attempts", letter.attempts != null ? numberText(letter.attempts) : "–"],
+            ...(delivery
+              ? [
+                  [
+                    "Delivery",
+                    <Link
+                      key="delivery"
+                      to="/work"
+                      search={(before) => ({ plant: before.plant, show: "deliveries" as const, delivery })}
+                      className="underline underline-offset-2"
+                    >
+                      To whom, and of what
+                    </Link>,
+                  ] as const,
+                ]
+              : []),
           ]}
         />
         <Answered query={details}>
           {(data) => (
             <>
               <Section title="Errors">
-                <Errors errors={data.errors} />
+                <Errors errors={data.errors} time_zone={time_zone} />
               </Section>
               <Section title="Message">
                 <CodeBlock label="Message">{JSON.stringify(data.message, null, 2)}</CodeBlock>
@@ -152,14 +187,14 @@ function LetterSheet({ letter, onClose }: { letter: Letter; onClose: () => void 
   );
 }
 
-function Errors({ errors }: { errors: readonly Schema<"AttemptError">[] }) {
+function Errors({ errors, time_zone }: { errors: readonly Schema<"AttemptError">[]; time_zone: string | undefined }) {
   if (errors.length === 0) return <p className="text-ink-soft text-sm">No error was kept.</p>;
   return (
     <ol className="flex flex-col gap-3">
       {[...errors].reverse().map((error) => (
         <li key={error.attempt} className="rounded-card border border-line bg-surface p-3 text-sm">
           <p className="mb-1 text-ink-soft">
-            Attempt {error.attempt}, {momentText(error.at, "full")}
+            Attempt {error.attempt}, {momentText(error.at, "full", time_zone)}
           </p>
           <ol>
             {error.chain.map((text, depth) => (

@@ -129,7 +129,14 @@ function Where({ incident }: { incident: Incident }) {
           {name}
         </Link>
       ) : (
-        <span className="font-medium">{name}</span>
+        <Link
+          to="/agents/$agent"
+          params={{ agent: incident.agent_uuid }}
+          search={(before) => ({ plant: before.plant })}
+          className="font-medium underline-offset-2 hover:underline"
+        >
+          {name}
+        </Link>
       )}
       <span className="text-ink-soft text-xs">
         <ForeignText max={40}>{incident.plant}</ForeignText>

@@ -17,14 +17,20 @@ export const queuesQuery = queryOptions({
   refetchInterval: AGAIN_MS,
 });
 
-export const deadLettersQuery = infiniteQueryOptions({
-  queryKey: ["work", "dead letters"],
-  initialPageParam: undefined as string | undefined,
-  queryFn: ({ pageParam, signal }) =>
-    answer(api.GET("/work/dead-letters", { params: { query: { limit: 50, ...after(pageParam) } }, signal })),
-  getNextPageParam: (page) => page.next ?? undefined,
-  refetchInterval: AGAIN_MS,
-});
+export const deadLettersQuery = (plant: string | undefined) =>
+  infiniteQueryOptions({
+    queryKey: ["work", "dead letters", plant],
+    initialPageParam: undefined as string | undefined,
+    queryFn: async ({ pageParam, signal }) => {
+      const query = { limit: 50, ...onlyOf(plant), ...after(pageParam) };
+      const found = await answer(api.GET("/work/dead-letters", { params: { query }, signal }));
+      setServerTime(found.at);
+      return found;
+    },
+    getNextPageParam: (page) => page.next ?? undefined,
+    refetchInterval: AGAIN_MS,
+    placeholderData: keepPreviousData,
+  });
 
 export const deadLetterQuery = (letter: number) =>
   queryOptions({
@@ -47,12 +53,20 @@ export const incidentsQuery = (plant: string | undefined, state: "open" | "resol
     placeholderData: keepPreviousData,
   });
 
-export const deliveriesQuery = (incident: number | undefined) =>
+/** Of one incident, or only one delivery, or all. */
+export interface Which {
+  plant: string | undefined;
+  incident: number | undefined;
+  delivery: string | undefined;
+}
+
+export const deliveriesQuery = ({ plant, incident, delivery }: Which) =>
   infiniteQueryOptions({
-    queryKey: ["work", "deliveries", incident],
+    queryKey: ["work", "deliveries", plant, incident, delivery],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) => {
-      const query = { limit: 50, ...(incident !== undefined && { incident }), ...after(pageParam) };
+      const only = { ...(incident !== undefined && { incident }), ...(delivery !== undefined && { delivery }) };
+      const query = { limit: 50, ...onlyOf(plant), ...only, ...after(pageParam) };
       return answer(api.GET("/alerts/deliveries", { params: { query }, signal }));
     },
     getNextPageParam: (page) => page.next ?? undefined,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rulesDraft, rulesOf, thresholdOf } from "./words.ts";
+import { deliveryOf, jobWord, rulesDraft, rulesOf, thresholdOf } from "./words.ts";
 
 describe("a threshold", () => {
   test("is typed in minutes, with a point or a comma", () => {
@@ -35,4 +35,14 @@ describe("rules that are sent", () => {
   test("are none while one of them is no rule", () => {
     expect(rulesOf(draft.map((rule) => ({ ...rule, minutes: "soon" })))).toBeNull();
   });
+});
+
+test("a job is told in words, and an unknown one by its own", () => {
+  expect(jobWord("call_webhook")).toBe("Call a webhook");
+  expect(jobWord("make_coffee")).toBe("make_coffee");
+});
+
+test("only a message that names a delivery has one", () => {
+  expect(deliveryOf({ kind: "send_mail", delivery: "0199" })).toBe("0199");
+  for (const message of [null, "delivery", [], {}, { delivery: 7 }]) expect(deliveryOf(message)).toBeUndefined();
 });

@@ -22,6 +22,25 @@ const QUEUES: Record<string, string> = {
 
 export const queueMeaning = (name: string): string => QUEUES[name] ?? "";
 
+const JOBS: Record<string, string> = {
+  call_webhook: "Call a webhook",
+  send_mail: "Send a mail",
+  gaps_recorded: "Open incidents of recorded gaps",
+  alarms_raised: "Open or end calls for help",
+  agent_diverged: "Open the incident of two histories",
+  events_quarantined: "Note events that were set aside",
+  nothing: "Nothing: a test of the queue",
+};
+
+/** What a job is to do; its kind, as the message says it, when this page does not know it. */
+export const jobWord = (kind: string): string => JOBS[kind] ?? kind;
+
+/** The delivery that a job is to send. */
+export function deliveryOf(message: unknown): string | undefined {
+  if (typeof message !== "object" || message === null || !("delivery" in message)) return undefined;
+  return typeof message.delivery === "string" ? message.delivery : undefined;
+}
+
 /** Work that waits longer than this waits too long. */
 export const OLD_AFTER_MS = 120_000;
 

@@ -1,28 +1,27 @@
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { numberText } from "screens";
-import { useStaleSince } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
-import { Badge, StaleNote } from "../../parts/notices.tsx";
+import { Badge } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
 import { AlertsView } from "./alerts/alerts-view.tsx";
 import { DeadLettersView } from "./dead-letters-view.tsx";
 import { DeliveriesView } from "./deliveries-view.tsx";
 import { IncidentsView } from "./incidents-view.tsx";
-import { queuesQuery } from "./queries.ts";
+import { deadLettersQuery } from "./queries.ts";
 import { QueuesView } from "./queues-view.tsx";
 import { WORK_VIEW_WORDS, WORK_VIEWS } from "./views.ts";
 
 /** What follows from events: what is wrong, who was told, and what is stuck. */
 export function WorkPage() {
-  const { show = "incidents" } = useSearch({ from: "/shell/work" });
+  const { plant, show = "incidents" } = useSearch({ from: "/shell/work" });
   const navigate = useNavigate();
-  const stale_since = useStaleSince();
-  const queues = useQuery(queuesQuery);
-  const dead = queues.data?.queues.find((queue) => queue.name === "dlq")?.messages ?? 0;
+  // Of the plants that one may see: the depth of the queue is of all.
+  const letters = useInfiniteQuery(deadLettersQuery(plant));
+  const dead = letters.data?.pages.flatMap((page) => page.dead_letters).length ?? 0;
+  const more = letters.hasNextPage ? "+" : "";
   return (
     <Page title={WORK_VIEW_WORDS[show]}>
-      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
       <div>
         <Choice
           label="What is shown"
@@ -32,7 +31,7 @@ export function WorkPage() {
             label:
               value === "dead-letters" && dead > 0 ? (
                 <span className="inline-flex items-center gap-1.5">
-                  {WORK_VIEW_WORDS[value]} <Badge kind="warning">{numberText(dead)}</Badge>
+                  {WORK_VIEW_WORDS[value]} <Badge kind="warning">{`${numberText(dead)}${more}`}</Badge>
                 </span>
               ) : (
                 WORK_VIEW_WORDS[value]

@@ -11,6 +11,7 @@ import { Answered } from "../../../parts/listing.tsx";
 import { Section } from "../../../parts/page.tsx";
 import { Table } from "../../../parts/table.tsx";
 import { useMay } from "../../../session/session.ts";
+import { releasedText } from "../../agents/words.ts";
 import { plainListQuery, type Resource } from "../resource.ts";
 import { titleColumn } from "./cells.tsx";
 import { TITLE } from "./patterns.ts";
@@ -183,8 +184,10 @@ function Transfer({ machine }: { machine: Machine }) {
       </p>
       {outcome && (
         <p role="status" className="rounded-card border border-done px-4 py-2 text-sm">
-          {outcome.machine.agent} reports it from here on. {numberText(outcome.facts)} events that it had sent before
-          became facts{outcome.held > 0 && `, ${numberText(outcome.held)} stay set aside`}.
+          {outcome.machine.agent} reports it from here on.{" "}
+          {outcome.facts + outcome.held === 0
+            ? "It had sent nothing of it before."
+            : `Of what it had sent before: ${releasedText(outcome)}`}
         </p>
       )}
       {may && others.length > 0 && (
@@ -215,6 +218,7 @@ function Transfer({ machine }: { machine: Machine }) {
             const body = { agent: to.uuid };
             setOutcome(await answer(api.POST("/machine-settings/{machine}/transfer", { params, body })));
             setChosen("");
+            void queries.invalidateQueries({ queryKey: ["agents"] });
             await queries.invalidateQueries({ queryKey: ["master_data"] });
           }}
           onClose={() => setAsking(false)}
