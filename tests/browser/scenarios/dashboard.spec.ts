@@ -217,3 +217,24 @@ test("a session that ended leads to the log-in and back to where one was", async
   await page.getByRole("button", { name: "Log out" }).click();
   await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
 });
+
+test("this shift is among the ranges as soon as the calendar has one", async ({ plant, visit }) => {
+  const page = await visit.dashboard("/stops");
+  const shift = page.getByRole("button", { name: "This shift" });
+  await expect(page.getByRole("button", { name: "7 days" })).toBeVisible();
+  await expect(shift).toBeHidden();
+  const days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+  const pattern = [
+    { name: "Early", days, starts: "00:00", ends: "12:00" },
+    { name: "Late", days, starts: "12:00", ends: "00:00" },
+  ];
+  const since_monday_ms = ((new Date().getUTCDay() + 6) % 7) * 86_400_000;
+  const first_monday = new Date(Date.now() - since_monday_ms).toISOString().slice(0, 10);
+  await plant.api.ask("POST", "/shifts", { plant: PLANT, first_monday, weeks: 2, pattern });
+  await shift.click();
+  await expect(page).toHaveURL(/range=shift/);
+  for (const path of ["/stops", `/machines/${plant.id("press-1")}`]) {
+    const opened = await visit.dashboard(`${path}?range=shift`);
+    await expect(opened.getByRole("button", { name: "This shift" })).toHaveAttribute("aria-pressed", "true");
+  }
+});

@@ -88,7 +88,7 @@ export function AuditView() {
                 cell: (entry) => (
                   <span className="flex flex-col">
                     <ForeignText max={40}>{entry.actor_name ?? entry.actor}</ForeignText>
-                    <span className="text-ink-soft text-xs">
+                    <span className="text-ink-soft text-xs md:whitespace-nowrap">
                       {entry.actor_kind}
                       {entry.actor_name && (
                         <>
