@@ -20,14 +20,15 @@ const SETTLE: Duration = Duration::from_secs(15);
 
 pub(super) async fn measure() -> anyhow::Result<Vec<Figure>> {
     let site = Site::start_durable().await?;
-    let anna = json!({ "plant": PLANT, "number": "17", "name": "Anna", "badge": "badge-17", "pin": "738154" });
-    let (status, answer) = site.central.send("POST", "/api/v1/operators", &anna).await?;
-    ensure!(status == 201, "the operator was answered {status}: {answer}");
     let mut devices = Vec::new();
     for _ in 0..DEVICES {
         devices.push(Device::start().await?);
     }
     let mut agent = site.enrol("bench", &polling(devices.iter().map(|device| device.address))).await?;
+    // The plant came with the agent.
+    let anna = json!({ "plant": PLANT, "number": "17", "name": "Anna", "badge": "badge-17", "pin": "738154" });
+    let (status, answer) = site.central.send("POST", "/api/v1/operators", &anna).await?;
+    ensure!(status == 201, "the operator was answered {status}: {answer}");
     agent.resume()?;
     wait::until("the station to know its operator", async || {
         let (_, view) = ask(agent.station, "view", None).await?;

@@ -26,7 +26,8 @@ const AGENTS: usize = 4;
 const EVENTS_PER_APPEND: usize = 2_000;
 /// Odd. One more comes before them and is not counted: batches grow, processes start once and drain for hours.
 const ROUNDS: u64 = 5;
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// A look costs the server something, too.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Central has committed what held agents had sent when nothing came for so long.
 const QUIET: Duration = Duration::from_millis(500);
