@@ -50,21 +50,14 @@ pub async fn badge_salt(connection: &mut PgConnection, plant: i32) -> Result<Vec
 
 /// By name.
 pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> Result<Vec<routes::Plant>, sqlx::Error> {
-    sqlx::query_as(
+    let rows = sqlx::query_as(
         "SELECT id, name, title, time_zone, version FROM plants
          WHERE ($1::int[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR name = $2) AND ($3::int IS NULL OR id = $3)
            AND ($4::text IS NULL OR strpos(lower(name || ' ' || title), lower($4)) > 0)
-           AND ($5::text IS NULL OR name > $5)
-         ORDER BY name LIMIT $6",
-    )
-    .bind(filter.plants)
-    .bind(filter.plant)
-    .bind(filter.id)
-    .bind(filter.q)
-    .bind(filter.after.map(|(plant, _)| plant))
-    .bind(filter.rows())
-    .fetch_all(connection)
-    .await
+           AND ($5::text IS NULL OR (name, '') > ($5, $6))
+         ORDER BY name LIMIT $7",
+    );
+    filter.bind(rows).fetch_all(connection).await
 }
 
 pub async fn insert(connection: &mut PgConnection, new: &routes::NewPlant) -> Result<i32, sqlx::Error> {

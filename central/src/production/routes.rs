@@ -15,7 +15,7 @@ use crate::auth::Principal;
 use crate::machines::subject;
 use crate::machines::timeline::timeline;
 use crate::web::Reads;
-use crate::web::page::{self, Place, cut};
+use crate::web::page::{self, Place};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 use crate::web::span::{Lengths, MONTH, Span, span};
 use crate::work_orders::jobs;
@@ -154,7 +154,7 @@ async fn machine_piece_entries(
     let span = span(parameters.from, parameters.to, reads.now(), MONTH)?;
     let after = page::place(parameters.cursor.as_deref())?;
     let mut rows = store::piece_entries(&reads.pool, subject.id, span, after.as_ref(), limit + 1).await?;
-    let next = cut(&mut rows, limit).then(|| rows.last().map(|row| place(row).to_string())).flatten();
+    let next = page::next(&mut rows, limit, |last| place(last).to_string());
     let entries = rows.into_iter().map(ReportedPieces::from).collect();
     Ok(Json(PieceEntryList { from: span.from, to: span.to, entries, next }))
 }

@@ -15,7 +15,7 @@ use crate::alerts::rules::routes::{line, plant};
 use crate::auth::{Permission, Principal};
 use crate::queue;
 use crate::web::Writes;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Content, Parameters, Problem, Problems, Segments};
 
 const CHANNELS_DEFAULT: i64 = 100;
@@ -65,8 +65,7 @@ async fn channels(
         after: parameters.cursor.map(|cursor| cursor.parse().map_err(|_| page::no_cursor())).transpose()?,
     };
     let mut channels = store::channels(&writes.reads.pool, filter, limit + 1).await?;
-    let more = cut(&mut channels, limit);
-    let next = channels.last().filter(|_| more).map(|last| last.id.to_string());
+    let next = page::next(&mut channels, limit, |last| last.id.to_string());
     Ok(Json(ChannelList { channels, next }))
 }
 
