@@ -15,7 +15,7 @@ const MAPPED_APART_BYTES: usize = 32 * 1024 * 1024;
 pub const SECRET_BYTES_MAX: usize = 4 * 128;
 
 /// What one hash works in. Its capacity is larger than what is used, and only what is used is ever resident: below that
-/// size the heap would keep for good what the first hash took, which is as much as all the rest of the agent.
+/// size the heap would keep for good what a hash once took: as central makes them 4 MiB, by their limits all the agent has.
 fn working_memory(params: &Params) -> Vec<Block> {
     let mut blocks = Vec::with_capacity(params.block_count().max(MAPPED_APART_BYTES / Block::SIZE + 1));
     blocks.resize(params.block_count(), Block::new());

@@ -1,5 +1,5 @@
-//! The agent of the polling figure with its station in use: the page loaded, and people who log on by badge, each of whom
-//! costs the memory-hard hash of one badge for a moment.
+//! The agent of the polling figure with its station in use: people who log on by badge, each of whom costs the memory-hard
+//! hash of one badge for a moment.
 
 use std::net::SocketAddr;
 use std::time::Duration;
