@@ -15,7 +15,8 @@ node_modules/.package-lock.json: package-lock.json
 	@command -v npm >/dev/null || { echo "the pages are built with Node.js 20.19 or newer and npm: install them first" >&2; exit 1; }
 	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent
 
-# Everything, from a clean clone. SEEDS=50 tries more random faults, SEED=7 repeats one.
+# Everything, from a clean clone. SEEDS=50 tries more random faults, SEED=7 repeats one. TEST_SERVER=timescaledb
+# runs central's tests on TimescaleDB, where it is installed.
 test: pages fuzz target/tools/bin/schemathesis
 	npm run --silent test
 	cargo build --workspace --all-targets --locked

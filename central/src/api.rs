@@ -113,12 +113,38 @@ mod tests {
             let pointer = reference.strip_prefix('#').unwrap_or_default();
             assert!(document.pointer(pointer).is_some(), "{reference} is not there");
         }
-        let mut names = Vec::new();
-        texts_of(&document, "operationId", &mut names);
         let operations = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap());
-        assert_eq!(names.len(), operations.count(), "an operation has no name");
+        let names: Vec<&str> = operations.map(|(_, it)| it["operationId"].as_str().unwrap()).collect();
         let once: BTreeSet<&str> = names.iter().copied().collect();
         assert_eq!(once.len(), names.len(), "two operations share a name: {names:?}");
+        let mut named = Vec::new();
+        texts_of(&document, "operationId", &mut named);
+        assert!(named.len() > names.len(), "links name operations too");
+        assert!(named.iter().all(|name| once.contains(name)), "{named:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_created_leads_to_its_reading_change_and_deletion() {
+        let document = serde_json::to_value(document()).unwrap();
+        let links = |path: &str| {
+            let links = document["paths"][path]["post"]["responses"]["201"]["links"].as_object().unwrap();
+            let parameters = |link: &Value| link["parameters"].to_string();
+            links.iter().map(|(name, link)| (name.clone(), parameters(link))).collect::<Vec<_>>()
+        };
+        let of = |name: &str, parameters: &str| (name.to_owned(), parameters.to_owned());
+        let line = r##"{"line":"$response.body#/id"}"##;
+        assert_eq!(links("/lines"), [of("delete_line", line), of("line", line), of("replace_line", line)]);
+        assert_eq!(links("/tokens"), [of("revoke_token", r##"{"token":"$response.body#/token/id"}"##)]);
+        for path in ["/plants", "/users", "/alerts/channels", "/agents/invitations", "/work-orders"] {
+            assert!(!links(path).is_empty(), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn problems_are_described_once() {
+        let document = document().to_json().unwrap();
+        assert_eq!(document.matches("Nobody is logged in.").count(), 1);
+        assert!(document.matches("#/components/responses/Unauthorized").count() > 100);
     }
 
     /// Name under which a type that is declared at the beginning of `text` stands in the document.

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::agents::administration::Administration;
 use crate::api::Api;
-use crate::auth::{Access, access::Outside};
+use crate::auth::{Access, Principal, access::Outside};
 use crate::configuration::Configuration;
 use crate::database::{Database, maintenance, migrate};
 use crate::live::Hub;
@@ -83,7 +83,7 @@ async fn access(configuration: &Configuration, database: &Database, clock: Arc<d
     let (origin, trusted_proxies) = (web.public_url.clone(), web.trusted_proxies.clone());
     let outside = Outside { secure: web.is_secure(), origin, trusted_proxies };
     let access = Access::new(database.pool.clone(), database.reader.clone(), clock, outside);
-    if let Some(code) = auth::setup::new_code(&database.pool, access.now()).await? {
+    if let Some(code) = auth::setup::new_code(&database.pool, access.now(), &Principal::of_account().actor()).await? {
         tracing::warn!(code, "there is no user yet: make the first administrator on the web page with this setup code");
     }
     Ok(access)

@@ -521,11 +521,10 @@ async fn the_first_administrator_is_made_with_a_code_from_the_server() {
     let state = async || site.ask(Method::GET, "/setup", &[], Value::Null).await.body["needed"].clone();
     assert_eq!(state().await, json!(true));
     let (now, pool) = (site.access.now(), &site.database.pool);
-    let old = auth::setup::new_code(pool, now - chrono::Duration::days(2)).await.unwrap().unwrap();
-    let codes = [
-        auth::setup::new_code(pool, now).await.unwrap().unwrap(),
-        auth::setup::new_code(pool, now).await.unwrap().unwrap(),
-    ];
+    let server = Principal::command("server");
+    let new_code = async |now| auth::setup::new_code(pool, now, &server.actor()).await;
+    let old = new_code(now - chrono::Duration::days(2)).await.unwrap().unwrap();
+    let codes = [new_code(now).await.unwrap().unwrap(), new_code(now).await.unwrap().unwrap()];
     let set_up = async |code: &str, name: &str| {
         let body = json!({ "code": code, "name": name, "password": PASSWORD });
         site.ask(Method::POST, "/setup", &[], body).await
@@ -538,7 +537,7 @@ async fn the_first_administrator_is_made_with_a_code_from_the_server() {
     assert!(site.is_in(&answer.cookie()).await);
     assert_eq!(state().await, json!(false));
     assert_eq!(set_up(&codes[0], "other").await.status, StatusCode::CONFLICT);
-    assert_eq!(auth::setup::new_code(pool, now).await.unwrap(), None);
+    assert_eq!(new_code(now).await.unwrap(), None);
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM setup_codes").fetch_one(pool).await.unwrap();
     assert_eq!(left, 0);
     site.database.close().await;
@@ -604,7 +603,7 @@ async fn commands_let_people_and_programs_in() {
     let run = |arguments: &[&str], input: &str| {
         use std::io::Write as _;
         let mut command = program.command(arguments);
-        command.env("CENTRAL_DATABASE_URL", support::url(&name)).stdin(std::process::Stdio::piped());
+        command.env("CENTRAL_DATABASE_URL", support::cluster::url(&name)).stdin(std::process::Stdio::piped());
         let mut child =
             command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
         // A command that does not read its input may be gone already.

@@ -14,6 +14,7 @@ use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;
 use serde_json::{Value, json};
+use support::cluster::Server;
 use tower::ServiceExt as _;
 
 /// 2026-03-10T23:30:00Z: already the 11th in Berlin.
@@ -63,9 +64,16 @@ const ROWS: &str = "
             'synchronized', 'start', 'WO-1', NULL FROM machines WHERE name = 'press';
     INSERT INTO shift_log SELECT '2026-03-10T12:03:57Z', '2026-03-10', plant_id, id, NULL, agent_id, 1, 12,
             'synchronized', 'note', '4711', 'mind the belt' FROM machines WHERE name = 'press';
-    INSERT INTO daily_production_summary
-        SELECT plant_id, id, d, g, 1, 0 FROM machines, (VALUES ('2026-03-10'::date, 25), ('2026-03-11', 3)) v(d, g)
+    INSERT INTO production_logs
+        SELECT at::timestamptz, day::date, plant_id, id, agent_id, 1, seq, 'synchronized', 'parts', quality::piece_quality, n, NULL, 'increase'
+        FROM machines, (VALUES ('2026-03-09T20:00:00Z', '2026-03-10', 20, 'scrap', 1),
+                               ('2026-03-11T05:00:00Z', '2026-03-11', 21, 'good', 3),
+                               ('2026-03-11T05:00:00Z', '2026-03-11', 22, 'scrap', 1)) v(at, day, seq, quality, n)
         WHERE name = 'press';
+    SELECT roll_up_production(
+        array_agg(plant_id), array_agg(machine_id), array_agg(plant_day),
+        array_agg(CASE quality WHEN 'good' THEN delta ELSE 0 END), array_agg(CASE quality WHEN 'scrap' THEN delta ELSE 0 END),
+        array_agg(CASE quality WHEN 'rework' THEN delta ELSE 0 END)) FROM production_logs;
 ";
 
 struct Api {
@@ -285,7 +293,7 @@ async fn nonsense_is_answered_with_what_was_expected() {
 
 #[tokio::test]
 async fn readiness_names_what_is_missing() {
-    let api = Api::on(support::database().await).await;
+    let api = Api::on(support::cluster::database_on(Server::Stock).await).await;
     // Partitions are made ahead of the server's time, not of the tests'.
     let (status, _, body) = api.ask("GET", "/health/ready").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

@@ -257,7 +257,7 @@ async fn stops_are_reconstructed_paged_and_filtered() {
         found["stops"][0]["reason"],
         json!({
             "code": "jam", "title": "Jam", "planned": false, "why": null, "at": "2026-03-29T09:31:00Z", "operator": "7",
-            "operator_name": "Ada", "entered_by": null,
+            "operator_name": "Ada", "entered_by": null, "entered_by_name": null,
         })
     );
     assert_eq!(found["stops"][0].get("history"), None);
@@ -372,7 +372,7 @@ async fn a_reason_is_corrected_by_another_row_that_says_who_and_why() {
         stop["reason"],
         json!({
             "code": "break", "title": "Break", "planned": true, "why": "it was noon", "at": "2026-03-29T12:00:00Z",
-            "operator": null, "operator_name": null, "entered_by": "lead",
+            "operator": null, "operator_name": null, "entered_by": "lead", "entered_by_name": null,
         })
     );
     let changes: Vec<Vec<Value>> = pick(&stop["history"], &["change", "reason", "entered_by", "seq"]);
@@ -401,6 +401,18 @@ async fn a_reason_is_corrected_by_another_row_that_says_who_and_why() {
     assert_eq!(audited.len(), 1);
     assert_eq!((audited[0].0.as_str(), audited[0].1.clone()), ("lead", format!("{}/1/2", api.press)));
     assert_eq!((&audited[0].2["reason"], &audited[0].2["replaces"]), (&json!("break"), &json!("jam")));
+    // A person is called by the name to be shown, as long as it is certain who of that name it was.
+    let lina = "INSERT INTO users (name, display_name, password_hash, role, password_changed_at, created_at)
+                    VALUES ('lina', 'Lina Lang', 'x', 'shift_lead', now(), now());
+                UPDATE downtime_entries SET entered_by = 'lina' WHERE entry IS NOT NULL";
+    sqlx::raw_sql(lina).execute(&api.database.pool).await.unwrap();
+    let stops = api.of_press("stops?history=true").await;
+    let reason = &stops["stops"][0]["reason"];
+    assert_eq!((&reason["entered_by"], &reason["entered_by_name"]), (&json!("lina"), &json!("Lina Lang")));
+    assert_eq!(stops["stops"][0]["history"][3]["entered_by_name"], "Lina Lang");
+    sqlx::raw_sql("UPDATE api_tokens SET name = 'lina'").execute(&api.database.pool).await.unwrap();
+    let stops = api.of_press("stops").await;
+    assert_eq!(stops["stops"][0]["reason"]["entered_by_name"], Value::Null);
     // Among the machine's events it stands as said at central.
     let events = api.of_press("events?kind=downtime").await;
     let newest = &events["events"][0];

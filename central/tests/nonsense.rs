@@ -36,10 +36,19 @@ const ROWS: &str = "
     INSERT INTO products (plant_id, code, title) SELECT id, 'P', 'Bracket' FROM plants;
     INSERT INTO work_orders (plant_id, code, product, quantity) SELECT id, 'WO', 'P', 100 FROM plants;
     INSERT INTO reasons (plant_id, code, title, applies_to) SELECT id, 'jam', 'Jam', 'downtime' FROM plants;
-    INSERT INTO operators (plant_id, number, name) SELECT id, '17', 'Anna' FROM plants;";
-
-/// Paths of things that belong to no plant: an asker of one plant is refused or told as any other.
-const OF_NO_PLANT: [&str; 2] = ["/work/", "/tokens/"];
+    INSERT INTO operators (plant_id, number, name) SELECT id, '17', 'Anna' FROM plants;
+    INSERT INTO enrolment_invitations (plant_id, agent_name, secret_hash, created_by, created_at, expires_at)
+        SELECT id, 'hall-2', sha256(name::bytea), 'x', '2026-03-10Z', '2027-01-01Z' FROM plants;
+    INSERT INTO alert_channels (plant_id, kind, title, address, created_at, created_by)
+        SELECT id, 'email', '', 'shift@plant.example', '2026-03-10Z', 'x' FROM plants;
+    INSERT INTO users (name, display_name, password_hash, role, plants, password_changed_at, created_at)
+        SELECT name, '', 'x', 'operator', ARRAY[id], '2026-03-10Z', '2026-03-10Z' FROM plants;
+    INSERT INTO api_tokens (name, prefix, secret_hash, scopes, plants, created_by, created_at)
+        SELECT 'erp-' || name, name, sha256(name::bytea), '{read}', ARRAY[id], 'x', '2026-03-10Z' FROM plants;
+    INSERT INTO incidents (plant_id, kind, subject, title, detail, agent_id, began_at, opened_at, last_seen_at)
+        SELECT plant_id, 'agent_silent', 'agent/' || id, name, '', id, '2026-03-10Z', '2026-03-10Z', '2026-03-10Z' FROM agents;
+    SELECT pgmq.send('dlq', jsonb_build_object('queue', 'background_jobs', 'attempts', 3,
+        'message', jsonb_build_object('kind', 'x', 'plant_id', id))) FROM plants;";
 
 /// One operation of the document.
 #[derive(Debug, Clone)]
@@ -219,7 +228,8 @@ impl Site {
     /// Every table's rows, but for what is noted of the asking itself.
     async fn contents(&self) -> BTreeMap<String, i64> {
         let names: Vec<String> = sqlx::query_scalar(
-            "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('sessions', 'api_tokens')",
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+             WHERE schemaname = 'public' AND tablename NOT IN ('sessions', 'api_tokens') OR tablename IN ('q_dlq', 'a_dlq')",
         )
         .fetch_all(&self.database.pool)
         .await
@@ -282,36 +292,38 @@ async fn what_lies_in_another_plant_is_not_found_and_stays_as_it_is() {
     let north: i32 =
         sqlx::query_scalar("SELECT id FROM plants WHERE name = 'north'").fetch_one(&site.database.pool).await.unwrap();
     let token = site.token("north", &Permission::ALL, Plants::Only(vec![north].into())).await;
-    let south = |table: &str, key: &str| {
-        let plant = if table == "plants" { "id" } else { "plant_id" };
-        format!("SELECT {key}::text FROM {table} WHERE {plant} = (SELECT id FROM plants WHERE name = 'south')")
-    };
+    let south = "(SELECT id FROM plants WHERE name = 'south')";
     let mut theirs: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, table, key) in [
-        ("agent", "agents", "uuid"),
-        ("agent_id", "agents", "id"),
-        ("line", "lines", "id"),
-        ("machine", "machines", "id"),
-        ("operator", "operators", "id"),
-        ("plant", "plants", "id"),
-        ("product", "products", "id"),
-        ("reason", "reasons", "id"),
-        ("work_order", "work_orders", "id"),
+    for (name, table, key, of_plant) in [
+        ("agent", "agents", "uuid", "plant_id ="),
+        ("agent_id", "agents", "id", "plant_id ="),
+        ("channel", "alert_channels", "id", "plant_id ="),
+        ("incident", "incidents", "id", "plant_id ="),
+        ("invitation", "enrolment_invitations", "id", "plant_id ="),
+        ("letter", "pgmq.q_dlq", "msg_id", "(message #>> '{message,plant_id}')::int ="),
+        ("line", "lines", "id", "plant_id ="),
+        ("machine", "machines", "id", "plant_id ="),
+        ("operator", "operators", "id", "plant_id ="),
+        ("plant", "plants", "id", "id ="),
+        ("product", "products", "id", "plant_id ="),
+        ("reason", "reasons", "id", "plant_id ="),
+        ("token", "api_tokens", "id", "plants[1] ="),
+        ("user", "users", "id", "plants[1] ="),
+        ("work_order", "work_orders", "id", "plant_id ="),
     ] {
-        let sql = sqlx::AssertSqlSafe(south(table, key));
-        theirs.insert(name, sqlx::query_scalar(sql).fetch_one(&site.database.pool).await.unwrap());
+        let sql = format!("SELECT {key}::text FROM {table} WHERE {of_plant} {south}");
+        let found = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&site.database.pool).await.unwrap();
+        theirs.insert(name, found);
     }
     let before = site.contents().await;
     let mut wrong = Vec::new();
     let mut asked = 0;
     for operation in site.operations().iter().filter(|it| it.has_names()) {
-        if OF_NO_PLANT.iter().any(|start| operation.path.starts_with(start)) {
-            continue;
-        }
         let path = operation.filled(|name, schema| match (name, schema["type"].as_str()) {
             ("machine", Some("string")) => "south".to_owned(),
             ("name", _) => "press".to_owned(),
-            _ => theirs.get(name).cloned().unwrap_or_else(|| "1".to_owned()),
+            ("stop", _) => "1".to_owned(),
+            _ => theirs[name].clone(),
         });
         let body = site.body(operation);
         let (status, answer) = site.as_json(operation, &path, &token, &body).await;
@@ -321,8 +333,11 @@ async fn what_lies_in_another_plant_is_not_found_and_stays_as_it_is() {
         }
     }
     none(&wrong);
-    assert!(asked > 40, "{asked}");
+    assert!(asked > 45, "{asked}");
     assert_eq!(site.contents().await, before);
+    let revoked = "SELECT count(*) FROM api_tokens WHERE revoked_at IS NOT NULL";
+    let revoked: i64 = sqlx::query_scalar(revoked).fetch_one(&site.database.pool).await.unwrap();
+    assert_eq!(revoked, 0);
     site.database.close().await;
 }
 

@@ -379,5 +379,5 @@ async fn workers_survive_a_database_that_cuts_their_connections() {
 
 async fn database_url(database: &Database) -> String {
     let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&database.pool).await.unwrap();
-    support::url(&name)
+    support::cluster::url(&name)
 }

@@ -6,13 +6,18 @@ use central::database::capabilities::Definition;
 use central::database::migrate::{self, SchemaState};
 use central::doctor::{self, Level};
 use sqlx::Row as _;
+use support::cluster::Server;
 
 #[tokio::test]
 async fn migrating_again_changes_nothing() {
-    let database = support::open(&support::empty_database().await).await;
+    let database = support::open(&support::cluster::empty_database().await).await;
     assert!(matches!(migrate::state(&database.pool).await.unwrap(), SchemaState::Behind { applied: 0, .. }));
     let first = migrate::migrate(&database).await.unwrap();
-    assert_eq!((first.migrations_before, first.definition), (0, Definition::Native));
+    let definition = match Server::asked_for() {
+        Server::Stock => Definition::Native,
+        Server::TimescaleDb => Definition::Timescaledb,
+    };
+    assert_eq!((first.migrations_before, first.definition), (0, definition));
     assert_eq!(migrate::state(&database.pool).await.unwrap(), SchemaState::Current);
     let again = migrate::migrate(&database).await.unwrap();
     assert_eq!(again.migrations_before, again.migrations_after);
@@ -26,7 +31,7 @@ async fn migrating_again_changes_nothing() {
 
 #[tokio::test]
 async fn several_may_migrate_at_once() {
-    let url = support::empty_database().await;
+    let url = support::cluster::empty_database().await;
     let (a, b, c) = tokio::join!(support::open(&url), support::open(&url), support::open(&url));
     let (x, y, z) = tokio::join!(migrate::migrate(&a), migrate::migrate(&b), migrate::migrate(&c));
     let mut before = [x.unwrap().migrations_before, y.unwrap().migrations_before, z.unwrap().migrations_before];
@@ -41,10 +46,10 @@ async fn several_may_migrate_at_once() {
 
 #[tokio::test]
 async fn an_interrupted_run_goes_on_where_it_stopped() {
-    let database = support::open(&support::empty_database().await).await;
+    let database = support::open(&support::cluster::empty_database().await).await;
     migrate::migrate(&database).await.unwrap();
     // As if the process had been killed after the last migration but one, before the scripts of sql/ ran.
-    let other = support::open(&support::empty_database().await).await;
+    let other = support::open(&support::cluster::empty_database().await).await;
     for migration in sqlx::migrate!("../migrations").iter() {
         if migration.version > 2 {
             break;

@@ -28,7 +28,7 @@ use crate::identity::Identity;
 use crate::signals::LiveView;
 use crate::signals::configuration::MachineSection;
 use crate::sources::SourceContext;
-use crate::station;
+use crate::station::{self, ScanReceiver, ScanSender};
 use crate::status::endpoint::{self, Served};
 use crate::status::{StatusBoard, Subject};
 use crate::uplink::{Uplink, View};
@@ -103,13 +103,14 @@ impl Agent {
         let mut capturing = tokio::spawn(capture::run(submissions, self.capture(machines_changed.clone())));
         let station_stopping = CancellationToken::new();
         let entering = submitting.clone();
-        let mut sources = self.sources(submitting);
+        let (scanning, scans) = ScanSender::channel();
+        let mut sources = self.sources(submitting, scanning);
         sources.follow(&self.configuration).await;
         let uplink_stopping = CancellationToken::new();
         let (view, uplink) = self.uplink().start(uplink_stopping.clone())?;
         let mut uplink = tokio::spawn(uplink);
         let page = self.serve_status(view.clone(), &stopping);
-        let station = self.serve_station(view, entering, machines_changed, &station_stopping);
+        let station = self.serve_station(view, entering, scans, machines_changed, &station_stopping);
 
         let failed = tokio::select! {
             () = self.follow_configuration(&lifecycle, &machines, &mut sources) => Ok(()),
@@ -183,7 +184,7 @@ impl Agent {
         }
     }
 
-    fn sources(&self, capture: CaptureSender) -> RunningSources {
+    fn sources(&self, capture: CaptureSender, scanning: ScanSender) -> RunningSources {
         let context = SourceContext {
             capture,
             status: self.board.subject("capture", "capture"),
@@ -194,6 +195,7 @@ impl Agent {
             buffer: self.buffer.clone(),
             data_dir: self.configuration.agent.data_dir.clone(),
             station: self.configuration.agent.station.clone(),
+            desk: self.configuration.station.enabled.then_some(scanning),
             live: self.live.clone(),
         };
         RunningSources::new(context, house, self.board.clone())
@@ -218,6 +220,7 @@ impl Agent {
         &self,
         central: View,
         capture: CaptureSender,
+        scans: ScanReceiver,
         machines: watch::Receiver<Arc<[MachineSection]>>,
         stopping: &CancellationToken,
     ) -> JoinHandle<anyhow::Result<()>> {
@@ -237,7 +240,7 @@ impl Agent {
             return tokio::spawn(async { Ok(()) });
         }
         let subject = self.board.subject("station", "station");
-        tokio::spawn(station::serve(surroundings, capture, subject, stopping.clone()))
+        tokio::spawn(station::serve(surroundings, capture, scans, subject, stopping.clone()))
     }
 
     fn serve_status(&self, central: View, stopping: &CancellationToken) -> JoinHandle<()> {

@@ -34,7 +34,8 @@ fn start(section: &str) -> Bench {
     let stopping = CancellationToken::new();
     let status = board.subject(&section.name, "scanner");
     let context = SourceContext { capture, status, clock, stopping: stopping.clone() };
-    let running = tokio::spawn(scanner::run(section, Name::new("packing").unwrap(), context));
+    let to = scanner::Destination { station: Name::new("packing").unwrap(), desk: None };
+    let running = tokio::spawn(scanner::run(section, to, context));
     Bench { submissions, board, stopping, running }
 }
 

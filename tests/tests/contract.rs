@@ -1,5 +1,6 @@
 //! The API keeps its word: schemathesis reads central's OpenAPI document and asks every operation for what it describes and
-//! for what it rules out. No answer may be a server error, lie outside the document, or take nonsense for sense.
+//! for what it rules out. No answer may be a server error, lie outside the document, or take nonsense for sense; what was
+//! created is there, and what was deleted is not.
 //!
 //! What it asks is the same in every run. `SEED=7` asks something else, `EXAMPLES=500` asks more of it.
 
@@ -16,7 +17,7 @@ use black_box::harness::{Site, recording, wait};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-const CHECKS: [&str; 8] = [
+const CHECKS: [&str; 10] = [
     "not_a_server_error",
     "status_code_conformance",
     "content_type_conformance",
@@ -25,6 +26,8 @@ const CHECKS: [&str; 8] = [
     "negative_data_rejection",
     "unsupported_method",
     "allow_header_conformance",
+    "ensure_resource_availability",
+    "use_after_free",
 ];
 
 /// Operations that are not asked, and why.

@@ -12,6 +12,7 @@ use black_box::harness::fault_proxy::Fault;
 use black_box::harness::site::PLANT;
 use black_box::harness::{Site, wait};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_modbus::prelude::{ExceptionCode, Request, Response};
@@ -187,7 +188,11 @@ fn report(good: u32, scrap: u32) -> Value {
 }
 
 async fn station(site: &Site, press: &Press) -> anyhow::Result<(Agent, Page)> {
-    let mut agent = site.enrol("line-1", &press.sections()).await?;
+    station_of(site, &press.sections()).await
+}
+
+async fn station_of(site: &Site, sections: &str) -> anyhow::Result<(Agent, Page)> {
+    let mut agent = site.enrol("line-1", sections).await?;
     master_data(site).await?;
     agent.resume()?;
     let page = Page { address: agent.station };
@@ -354,5 +359,107 @@ async fn a_call_for_help_is_an_incident_until_it_is_taken_back() -> anyhow::Resu
     page.enter("help", json!({ "operator": null, "machine": "press-1", "active": false })).await?;
     let over = until("its end", |it| it[0]["resolved_at"].is_string()).await?;
     assert_eq!((&over[0]["id"], over.as_array().map(Vec::len)), (&open[0]["id"], Some(1)), "{over}");
+    Ok(())
+}
+
+/// A scanner at a serial port, as far as a program can tell.
+struct SerialScanner {
+    socat: std::process::Child,
+}
+
+impl SerialScanner {
+    fn start(port: &std::path::Path) -> anyhow::Result<SerialScanner> {
+        let pty = format!("PTY,link={},raw,echo=0", port.display());
+        let mut command = std::process::Command::new("socat");
+        let socat = command.args(["STDIO", &pty]).stdin(std::process::Stdio::piped()).spawn();
+        Ok(SerialScanner { socat: socat.context("cannot run socat: install it")? })
+    }
+
+    fn reads(&mut self, code: &str) -> anyhow::Result<()> {
+        use std::io::Write as _;
+        let stdin = self.socat.stdin.as_mut().context("socat's standard input")?;
+        Ok(write!(stdin, "{code}\r").and_then(|()| stdin.flush())?)
+    }
+}
+
+impl Drop for SerialScanner {
+    fn drop(&mut self) {
+        let _ = self.socat.kill();
+        let _ = self.socat.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scanners_that_the_agent_reads_do_at_the_station_what_the_page_does() -> anyhow::Result<()> {
+    let press = Press::start().await?;
+    let site = Site::start().await?;
+    let folder = tempfile::tempdir()?;
+    let port = folder.path().join("scanner");
+    let mut serial = SerialScanner::start(&port)?;
+    let fixed = TcpListener::bind("127.0.0.1:0").await?;
+    let sections = format!(
+        "{}[[scanner]]\nname = \"bench\"\nconnection = {{ type = \"serial\", port = \"{}\" }}\n\
+         [[scanner]]\nname = \"tunnel\"\nfor_operators = false\nstored_reply = \"\\u0006\"\n\
+         connection = {{ type = \"tcp_connect\", address = \"{}\" }}\n",
+        press.sections(),
+        port.display(),
+        fixed.local_addr()?
+    );
+    let (mut agent, page) = station_of(&site, &sections).await?;
+    let (mut tunnel, _) = fixed.accept().await?;
+    agent.until_health("bench", "good").await?;
+    let told = async |count: usize| {
+        let view = page
+            .until("the outcome of a scan", |view| view["from_scanners"].as_array().is_some_and(|it| it.len() == count))
+            .await?;
+        let last = &view["from_scanners"][count - 1];
+        anyhow::Ok((last["code"].clone(), last["outcome"]["stored"]["meaning"].clone()))
+    };
+
+    serial.reads("WO-1")?;
+    let (code, meaning) = told(1).await?;
+    assert_eq!((&code, &meaning["job"]), (&json!("WO-1"), &json!("asks_for_operator")));
+    serial.reads("badge-17")?;
+    let (code, meaning) = told(2).await?;
+    assert_eq!((&code, &meaning["name"]), (&Value::Null, &json!("Anna")));
+    serial.reads("WO-1")?;
+    assert_eq!(told(3).await?.1["job"], json!("started"));
+    serial.reads("WO-1")?;
+    assert_eq!(told(4).await?.1["job"], json!("already_running"));
+
+    site.wire.set(Fault::Cut);
+    page.until("the page to know it", |view| view["central"]["reachable"] == false).await?;
+    serial.reads("WO-2")?;
+    assert_eq!(told(5).await?.1["job"], json!("switched"));
+    tunnel.write_all(b"badge-18\rWO-1\r4006381333931\r").await?;
+    for _ in 0..3 {
+        assert_eq!(tunnel.read_u8().await?, 6, "stored");
+    }
+    let before = page.view().await?;
+    assert_eq!(before["from_scanners"].as_array().map(Vec::len), Some(5), "the fixed scanner is nothing to people");
+    assert_eq!(before["machines"][0]["job"]["work_order"], "WO-2");
+    agent.kill();
+    agent.resume()?;
+    let after = wait::until("the page after the power was gone", async || page.view().await.map(Some)).await?;
+    for part in ["from_scanners", "entries", "operators"] {
+        assert_eq!(after[part], before[part], "{part}");
+    }
+
+    site.wire.set(Fault::None);
+    page.until("everything to be at central", |view| {
+        view["central"]["reachable"] == true && view["central"]["waiting_events"] == 0
+    })
+    .await?;
+    for (what, expected, sql) in [
+        ("the operator's codes", 4, "SELECT count(*) FROM scans WHERE source = 'bench'"),
+        ("no badge among them", 0, "SELECT count(*) FROM scans WHERE source = 'bench' AND text LIKE 'badge%'"),
+        ("what passed the fixed scanner", 3, "SELECT count(*) FROM scans WHERE source = 'tunnel'"),
+        ("the jobs", 2, "SELECT count(*) FROM job_log WHERE operator = '17' AND machine_id IS NOT NULL"),
+        ("who was on", 1, "SELECT count(*) FROM shift_log WHERE entry::text = 'operator_on'"),
+    ] {
+        assert_eq!(site.truth.number(sql).await.context(what)?, expected, "{what}");
+    }
+    assert_eq!(site.truth.missing("line-1").await?, 0, "sequences that became no fact");
+    assert!(agent.stop(), "{}", agent.log());
     Ok(())
 }

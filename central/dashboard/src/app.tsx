@@ -4,14 +4,23 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { mayPass, whenLoggedOut } from "./api/client.ts";
 import { feed } from "./live/feed.ts";
-import { createPages } from "./router.tsx";
+import { createPages, ownHref } from "./router.tsx";
 import { rememberLoggedOn } from "./session/early.ts";
 import { sessionQuery } from "./session/session.ts";
 
+/**
+ * Asked and saved whatever the browser believes of the network: central may stand next to it. What cannot be saved is
+ * refused at once; it is never kept to be sent some time, unseen.
+ */
 const queries = new QueryClient({
   defaultOptions: {
-    queries: { staleTime: 5_000, retry: (failures, error) => failures < 2 && mayPass(error) },
-    mutations: { retry: false },
+    queries: {
+      staleTime: 5_000,
+      retry: (failures, error) => failures < 2 && mayPass(error),
+      networkMode: "always",
+      refetchOnReconnect: true,
+    },
+    mutations: { retry: false, networkMode: "always" },
   },
 });
 
@@ -24,7 +33,7 @@ function loggedOut(): void {
   rememberLoggedOn(false);
   feed.close();
   queries.setQueryData(sessionQuery.queryKey, null);
-  void pages.navigate({ to: "/login", search: { next: pages.state.location.href, expired: true }, replace: true });
+  void pages.navigate({ to: "/login", search: { next: ownHref(pages.state.location), expired: true }, replace: true });
 }
 
 /** The stream was refused: if nobody is logged on any more, that is why. */
@@ -32,7 +41,7 @@ async function askWhoIsLoggedOn(): Promise<void> {
   const session = await queries.fetchQuery({ ...sessionQuery, staleTime: 0, retry: false }).catch(() => undefined);
   if (session !== null) return;
   feed.close();
-  void pages.navigate({ to: "/login", search: { next: pages.state.location.href, expired: true }, replace: true });
+  void pages.navigate({ to: "/login", search: { next: ownHref(pages.state.location), expired: true }, replace: true });
 }
 
 export function start(): void {
@@ -44,6 +53,8 @@ export function start(): void {
   feed.onChanged((topics) => {
     for (const topic of topics) void queries.invalidateQueries({ queryKey: [topic] });
   });
+  // What failed meanwhile is asked again, what was shown may be old.
+  feed.onReturned = () => void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
   const root = document.getElementById("root");
   if (!root) return;
   createRoot(root).render(

@@ -51,16 +51,21 @@ const setup = createRoute({
   component: lazyRouteComponent(() => import("./pages/setup/setup-page.tsx"), "SetupPage"),
 });
 
+/** An address to come back to, without what stands behind its `#`: a screen's token. */
+export const ownHref = ({ pathname, searchStr }: { pathname: string; searchStr: string }): string =>
+  pathname + searchStr;
+
 /** Lets in who is logged on; others log in first and come back. */
 async function onlyLoggedOn({
   context,
   location,
 }: {
   context: { queries: QueryClient };
-  location: { href: string };
+  location: { pathname: string; searchStr: string };
 }): Promise<void> {
   const session = await context.queries.ensureQueryData(sessionQuery);
-  if (!session) throw redirect({ to: "/login", search: location.href === "/" ? {} : { next: location.href } });
+  const next = ownHref(location);
+  if (!session) throw redirect({ to: "/login", search: next === "/" ? {} : { next } });
   feed.open();
 }
 
@@ -79,11 +84,14 @@ const rangeSearch = (search: Record<string, unknown>): RangeSearch => ({
   to: text(search.to),
 });
 
+/** The empty one is of machines that stand in no line. */
+const lineName = (value: unknown): string | undefined => (value === "" ? "" : text(value));
+
 const plantNow = createRoute({
   getParentRoute: () => shell,
   path: "/",
   validateSearch: (search): { line?: string | undefined; abnormal?: boolean | undefined } => ({
-    line: typeof search.line === "string" ? search.line : undefined,
+    line: lineName(search.line),
     abnormal: flag(search.abnormal),
   }),
   component: PlantNowPage,
@@ -95,7 +103,7 @@ const kiosk = createRoute({
   beforeLoad: onlyLoggedOn,
   validateSearch: (search): { plant?: string | undefined; line?: string | undefined } => ({
     plant: text(search.plant),
-    line: typeof search.line === "string" ? search.line : undefined,
+    line: lineName(search.line),
   }),
   component: lazyRouteComponent(() => import("./pages/kiosk/kiosk-page.tsx"), "KioskPage"),
 });

@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use protocol::enrolment::{EnrolmentCode, EnrolmentReply, InvalidCode, KeyFingerprint};
 use protocol::id::Name;
 
+use crate::plants::store::Plant;
+
 /// A one-time secret.
 pub type Secret = [u8; 10];
 
@@ -25,10 +27,11 @@ pub fn parse_secret(text: &str) -> Option<Secret> {
 /// An invitation for one agent.
 #[derive(Debug, Clone)]
 pub struct Invitation {
-    pub plant: Name,
+    pub plant: Plant,
     pub agent: Name,
+    /// `host:port` at which the agent reaches central.
+    pub address: String,
     pub secret: Secret,
-    pub created_by: String,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
@@ -36,11 +39,10 @@ pub struct Invitation {
 /// What an invitation is made of.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    pub plant: Name,
+    pub plant: Plant,
     pub agent: Name,
     /// `host:port` at which the agent reaches central.
     pub address: String,
-    pub created_by: String,
     pub created_at: DateTime<Utc>,
     pub lasts: std::time::Duration,
 }
@@ -53,12 +55,12 @@ pub fn invitation(
 ) -> (Invitation, Result<String, InvalidCode>) {
     let mut central_key = [0; 16];
     central_key.copy_from_slice(&central.0[..16]);
-    let text = EnrolmentCode { address: wanted.address, central_key, secret }.to_text();
+    let text = EnrolmentCode { address: wanted.address.clone(), central_key, secret }.to_text();
     let invitation = Invitation {
         plant: wanted.plant,
         agent: wanted.agent,
+        address: wanted.address,
         secret,
-        created_by: wanted.created_by,
         created_at: wanted.created_at,
         expires_at: wanted.created_at + wanted.lasts,
     };

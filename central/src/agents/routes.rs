@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::overview::{Agent, store};
 use crate::auth::{Permission, Principal};
 use crate::web::Reads;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 
 const AGENTS_DEFAULT: i64 = 200;
@@ -56,8 +56,7 @@ async fn list(
     let filter =
         store::Filter { plants: principal.plants.ids(), plant: parameters.plant.as_deref(), uuid: None, after };
     let mut agents = store::agents(&reads.pool, filter, limit + 1, at).await?;
-    let more = cut(&mut agents, limit);
-    let next = agents.last().filter(|_| more).map(|last| format!("{}/{}/{}", last.plant, last.name, last.uuid));
+    let next = page::next(&mut agents, limit, |last| format!("{}/{}/{}", last.plant, last.name, last.uuid));
     Ok(Json(AgentList { at, agents, next }))
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use protocol::enrolment::KeyFingerprint;
 use protocol::id::{AgentId, Name};
+use serde_json::json;
 use sqlx::{PgConnection, PgPool, Row as _};
 
 use crate::agents::enrolment::{Applicant, Enrolled, EnrolmentError, Invitation, secret_hash};
@@ -27,39 +28,34 @@ pub async fn by_key(pool: &PgPool, key: KeyFingerprint) -> sqlx::Result<Option<I
         .transpose()
 }
 
-/// The plant of this name, made if there is none.
-pub async fn plant(connection: &mut PgConnection, name: &Name) -> sqlx::Result<i32> {
-    sqlx::query("INSERT INTO plants (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
-        .bind(name.as_str())
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query_scalar("SELECT id FROM plants WHERE name = $1").bind(name.as_str()).fetch_one(connection).await
-}
-
-/// Records an invitation. A plant that is not known yet is made.
-pub async fn invite(pool: &PgPool, invitation: &Invitation) -> Result<(), EnrolmentError> {
-    let mut transaction = pool.begin().await?;
-    invite_in(&mut transaction, invitation).await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
-/// The same in a transaction of the caller's; returns the invitation's number.
-pub async fn invite_in(connection: &mut PgConnection, invitation: &Invitation) -> Result<i32, EnrolmentError> {
-    let plant = plant(connection, &invitation.plant).await?;
-    refuse_name_in_use(connection, plant, &invitation.agent).await?;
+/// Records an invitation and its row in the audit log, without its secret; the invitation's number.
+pub async fn invite(
+    connection: &mut PgConnection,
+    invitation: &Invitation,
+    by: &Actor<'_>,
+) -> Result<i32, EnrolmentError> {
+    let plant = &invitation.plant;
+    refuse_name_in_use(connection, plant.id, &invitation.agent).await?;
     let id = sqlx::query_scalar(
         "INSERT INTO enrolment_invitations (plant_id, agent_name, secret_hash, created_by, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
     )
-    .bind(plant)
+    .bind(plant.id)
     .bind(invitation.agent.as_str())
     .bind(&secret_hash(&invitation.secret)[..])
-    .bind(&invitation.created_by)
+    .bind(by.name)
     .bind(invitation.created_at)
     .bind(invitation.expires_at)
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
+    let entry = Entry {
+        action: "invitation.create",
+        subject_kind: "invitation",
+        subject_id: format!("{}/{}", plant.name, invitation.agent),
+        plant_id: Some(plant.id),
+        detail: json!({ "expires_at": invitation.expires_at, "central_address": invitation.address }),
+    };
+    audit::record(connection, invitation.created_at, by, &entry).await?;
     Ok(id)
 }
 
@@ -182,7 +178,7 @@ pub async fn set_enabled(
             subject_kind: "agent",
             subject_id: format!("{plant}/{name}"),
             plant_id: Some(plant_id),
-            detail: serde_json::json!({}),
+            detail: json!({ "before": { "enabled": !enabled }, "after": { "enabled": enabled } }),
         };
         audit::record(&mut transaction, at, by, &entry).await?;
     }

@@ -23,12 +23,14 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use nix::unistd::Uid;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use self::access::Access;
 use self::audit::{Actor, ActorKind};
 use self::secret::SecretHash;
+use crate::database::embedded::account::name_of;
 use crate::web::problem::Problem;
 
 /// Logging in, tokens, the audit log.
@@ -205,6 +207,14 @@ impl Principal {
     pub fn command(name: &str) -> Principal {
         let (role, plants) = (Role::Administrator, Plants::All);
         Principal { name: name.into(), role, plants, credential: Credential::Command, address: None }
+    }
+
+    /// The person who runs this program, as far as this computer knows. No user can be called that: a user's name has no
+    /// colon.
+    #[must_use]
+    pub fn of_account() -> Principal {
+        let account = std::env::var("SUDO_USER").unwrap_or_else(|_| name_of(Uid::current()));
+        Principal::command(&format!("cli:{account}"))
     }
 
     /// Refuses a principal that may not.

@@ -8,12 +8,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::PgPool;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::PeerOf;
-use super::audit::{Actor, ActorKind};
+use super::audit::{Actor, ActorKind, Entry, record};
 use super::secret::{readable, readable_hash};
 use super::session::{SessionInfo, begin, too_many};
 use super::{Access, Plants, Role, store};
@@ -27,12 +28,22 @@ pub fn router() -> OpenApiRouter {
 }
 
 /// A new code for the setup; none where there is a user already.
-pub async fn new_code(pool: &PgPool, now: DateTime<Utc>) -> Result<Option<String>, sqlx::Error> {
+pub async fn new_code(pool: &PgPool, now: DateTime<Utc>, by: &Actor<'_>) -> Result<Option<String>, sqlx::Error> {
     if users::store::any(pool).await? {
         return Ok(None);
     }
     let code = readable();
-    store::keep_setup_code(pool, readable_hash(&code), now, now + CODE_GOOD_FOR).await?;
+    let mut transaction = pool.begin().await?;
+    store::keep_setup_code(&mut transaction, readable_hash(&code), now, now + CODE_GOOD_FOR).await?;
+    let entry = Entry {
+        action: "setup_code.create",
+        subject_kind: "setup_code",
+        subject_id: "setup".to_owned(),
+        plant_id: None,
+        detail: json!({ "expires_at": now + CODE_GOOD_FOR }),
+    };
+    record(&mut transaction, now, by, &entry).await?;
+    transaction.commit().await?;
     Ok(Some(code))
 }
 

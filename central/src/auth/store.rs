@@ -125,19 +125,18 @@ pub async fn end_sessions(connection: &mut PgConnection, user_id: i32) -> Result
 
 /// Keeps a setup code, and clears away those that are over.
 pub async fn keep_setup_code(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     hash: SecretHash,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let mut transaction = pool.begin().await?;
-    sqlx::query("DELETE FROM setup_codes WHERE expires_at <= $1").bind(now).execute(&mut *transaction).await?;
+    sqlx::query("DELETE FROM setup_codes WHERE expires_at <= $1").bind(now).execute(&mut *connection).await?;
     sqlx::query("INSERT INTO setup_codes (code_hash, expires_at) VALUES ($1, $2)")
         .bind(&hash.0[..])
         .bind(expires_at)
-        .execute(&mut *transaction)
+        .execute(connection)
         .await?;
-    transaction.commit().await
+    Ok(())
 }
 
 pub async fn is_setup_code(

@@ -4,19 +4,19 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use nix::unistd::Uid;
 use process::clock::{Clock as _, SystemClock};
 use process::configuration::nearest;
 use protocol::id::Name;
+use sqlx::PgConnection;
 
 use super::resolve::Resolve;
 use crate::agents;
 use crate::agents::enrolment::{Wanted, invitation};
 use crate::agents::overview::{self, Agent};
 use crate::auth::Principal;
+use crate::auth::audit::Actor;
 use crate::configuration::Configuration;
 use crate::database::embedded::Purpose;
-use crate::database::embedded::account::name_of;
 use crate::database::{Database, migrate};
 use crate::identity;
 use crate::plants::store::Plant;
@@ -101,7 +101,9 @@ impl AgentCommand {
 
 impl Invite {
     async fn run(self, database: &Database, configuration: &Configuration) -> anyhow::Result<()> {
-        let plant = self.plant(database).await?;
+        let (at, who) = (now(), Principal::of_account());
+        let mut transaction = database.pool.begin().await?;
+        let plant = self.plant(database, &mut transaction, (at, &who.actor())).await?;
         let enrolled = all(database, Some(&plant.name)).await?;
         if enrolled.iter().any(|agent| agent.name == *self.name && agent.enabled) {
             bail!(
@@ -119,17 +121,17 @@ impl Invite {
         };
         let key = identity::central_key(&configuration.data.dir)?;
         let wanted = Wanted {
-            plant: Name::new(&plant.name)?,
+            plant: plant.clone(),
             agent: self.name.clone(),
             address: address.clone(),
-            created_by: who(),
-            created_at: now(),
+            created_at: at,
             lasts: self.ttl,
         };
         let (invitation, text) = invitation(wanted, key.fingerprint, rand::random());
         let text = text.with_context(|| format!("{address:?} is no address that a code can carry"))?;
         let expires_at = invitation.expires_at;
-        agents::store::invite(&database.pool, &invitation).await?;
+        agents::store::invite(&mut transaction, &invitation, &who.actor()).await?;
+        transaction.commit().await?;
         if self.code_only {
             super::say(text);
         } else if self.json {
@@ -148,8 +150,13 @@ impl Invite {
         Ok(())
     }
 
-    async fn plant(&self, database: &Database) -> anyhow::Result<Plant> {
-        let plants = crate::plants::store::plants(&database.pool).await?;
+    async fn plant(
+        &self,
+        database: &Database,
+        connection: &mut PgConnection,
+        by: (DateTime<Utc>, &Actor<'_>),
+    ) -> anyhow::Result<Plant> {
+        let plants = crate::plants::store::plants(&database.reader).await?;
         let names: Vec<&str> = plants.iter().map(|plant| plant.name.as_str()).collect();
         let Some(wanted) = &self.plant else {
             return match plants.as_slice() {
@@ -170,7 +177,7 @@ impl Invite {
             }
             (None, Some(zone)) => {
                 crate::plants::time_zone(zone).map_err(anyhow::Error::msg)?;
-                Ok(crate::plants::store::ensure(&database.pool, wanted, zone).await?)
+                Ok(crate::plants::store::ensure(connection, wanted, zone, by).await?)
             }
         }
     }
@@ -211,7 +218,7 @@ impl Which {
             super::say(format_args!("{}/{} was {word} already.", agent.plant, agent.name));
             return Ok(());
         }
-        let who = Principal::command(&who());
+        let who = Principal::of_account();
         match agents::store::set_enabled(&database.pool, agent.id, enabled, (now(), &who.actor())).await {
             Ok(()) => super::say(format_args!("{}/{} is {word}.", agent.plant, agent.name)),
             Err(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()) => {
@@ -301,11 +308,6 @@ pub(super) fn duration_up_to(text: &str, longest: Duration, spelt: &str) -> Resu
 
 pub(super) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(SystemClock::new(0).wall().0).unwrap_or_default()
-}
-
-/// The person who asks, as far as this computer knows.
-pub(super) fn who() -> String {
-    std::env::var("SUDO_USER").unwrap_or_else(|_| name_of(Uid::current()))
 }
 
 #[cfg(test)]

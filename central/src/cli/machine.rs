@@ -89,7 +89,7 @@ async fn transfer(
     let agent = Which::new(to, Some(plant.clone())).find(database).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
     let tolerance = tolerance(configuration);
-    let who = Principal::command(&super::agent::who());
+    let who = Principal::of_account();
     let wanted = (found.id, agent.id);
     let released = quarantine::transfer_machine(&database.pool, &clock, tolerance, wanted, &who.actor()).await?;
     super::say(format_args!(
@@ -126,7 +126,7 @@ async fn release(
     };
     let selection = Selection { plant_id: found.id, reason, origin: origin.map(String::from) };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
-    let (who, tolerance) = (Principal::command(&super::agent::who()), tolerance(configuration));
+    let (who, tolerance) = (Principal::of_account(), tolerance(configuration));
     let released = quarantine::release(&database.pool, &clock, tolerance, &selection, &who.actor()).await?;
     super::say(match released {
         Released { facts: 0, held: 0 } => format!("No event of plant {plant} that was asked for is in quarantine."),

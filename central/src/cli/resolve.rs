@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use protocol::id::{Instance, Name};
 use protocol::reply::DivergenceReason;
 
-use super::agent::{Which, now, who};
+use super::agent::{Which, now};
 use crate::agents::divergence::words::{advice, instance, resolved_text, spell_instance};
 use crate::agents::divergence::{self, Choice, Claimant, Divergence, Resolved};
 use crate::auth::Principal;
@@ -46,7 +46,7 @@ impl Resolve {
             super::say(if self.json { divergence_json(&found).to_string() } else { divergence_text(&found) });
             return Ok(());
         };
-        let (at, who) = (now(), Principal::command(&who()));
+        let (at, who) = (now(), Principal::of_account());
         let choice = Choice { accepted, again: true };
         let resolved = divergence::store::resolve(&database.pool, agent.id, choice, (at, &who.actor())).await?;
         super::say(match self.json {
@@ -60,7 +60,7 @@ impl Resolve {
         let in_plant = |it: &Divergence| self.plant.as_deref().is_none_or(|plant| plant == it.plant_name);
         let known = divergence::store::list(&database.pool).await?;
         let (mut accepted, mut left) = (Vec::new(), Vec::new());
-        let who = Principal::command(&who());
+        let who = Principal::of_account();
         for found in known.into_iter().filter(|it| it.is_only_central_restored() && in_plant(it)) {
             let Some(living) = found.only_living() else {
                 left.push((found, "several processes claim its log".to_owned()));

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use process::configuration::nearest;
 use protocol::id::Name;
 
-use super::agent::{now, who};
+use super::agent::now;
 use super::table;
 use super::user::{find_plants, plant_names};
 use crate::auth::tokens::{NewToken, Token, store};
@@ -94,7 +94,7 @@ impl Add {
             expires_at: self.expires.map(|after| now() + after),
             name: self.name,
         };
-        let (id, text) = store::create(&database.pool, now(), &Principal::command(&who()).actor(), &token).await?;
+        let (id, text) = store::create(&database.pool, now(), &Principal::of_account().actor(), &token).await?;
         if self.json {
             super::say(serde_json::json!({
                 "id": id, "name": token.name, "scopes": token.scopes, "expires_at": token.expires_at,
@@ -151,7 +151,7 @@ async fn revoke(database: &Database, name: &str) -> anyhow::Result<()> {
         let near = nearest(name, good.by_ref().map(|token| token.name.as_str()));
         bail!("there is no token {name}{}", near.map(|near| format!("; did you mean {near}?")).unwrap_or_default());
     };
-    store::revoke(&database.pool, now(), &Principal::command(&who()).actor(), token.id).await?;
+    store::revoke(&database.pool, now(), &Principal::of_account().actor(), token.id).await?;
     super::say(format_args!("The token {name} is revoked."));
     Ok(())
 }

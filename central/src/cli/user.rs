@@ -8,7 +8,7 @@ use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use process::configuration::nearest;
 use protocol::id::Name;
 
-use super::agent::{now, who};
+use super::agent::now;
 use super::table;
 use crate::auth::{Plants, Principal, Role, password, secret, setup};
 use crate::configuration::Configuration;
@@ -116,7 +116,7 @@ impl Add {
         let chosen = self.password.read(&self.name).await?;
         let password_hash = hash(&chosen).await?;
         let user = NewUser { name: self.name, display_name: self.display_name, password_hash, role: self.role, plants };
-        let id = users::store::create(&database.pool, now(), &Principal::command(&who()).actor(), &user).await?;
+        let id = users::store::create(&database.pool, now(), &Principal::of_account().actor(), &user).await?;
         if self.json {
             let (role, password) = (user.role, chosen.made());
             super::say(serde_json::json!({ "id": id, "name": user.name, "role": role, "password": password }));
@@ -275,7 +275,7 @@ async fn set_enabled(database: &Database, name: &str, enabled: bool) -> anyhow::
         return Ok(());
     }
     let change = Change { enabled: Some(enabled), ..Change::default() };
-    users::store::change(&database.pool, now(), &Principal::command(&who()).actor(), user.id, &change).await?;
+    users::store::change(&database.pool, now(), &Principal::of_account().actor(), user.id, &change).await?;
     super::say(format_args!("{name} is {word}."));
     Ok(())
 }
@@ -284,7 +284,7 @@ async fn set_password(database: &Database, name: &str, from: PasswordFrom, json:
     let user = find(database, name).await?;
     let chosen = from.read(name).await?;
     let change = Change { password_hash: Some(hash(&chosen).await?), ..Change::default() };
-    users::store::change(&database.pool, now(), &Principal::command(&who()).actor(), user.id, &change).await?;
+    users::store::change(&database.pool, now(), &Principal::of_account().actor(), user.id, &change).await?;
     if json {
         super::say(serde_json::json!({ "id": user.id, "name": name, "password": chosen.made() }));
         return Ok(());
@@ -295,7 +295,7 @@ async fn set_password(database: &Database, name: &str, from: PasswordFrom, json:
 }
 
 async fn setup_code(database: &Database, json: bool) -> anyhow::Result<()> {
-    let Some(code) = setup::new_code(&database.pool, now()).await? else {
+    let Some(code) = setup::new_code(&database.pool, now(), &Principal::of_account().actor()).await? else {
         bail!("there are users already: central user add NAME --role administrator makes a further one");
     };
     if json {

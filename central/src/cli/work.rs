@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 
-use crate::auth::audit::{Actor, ActorKind};
+use crate::auth::Principal;
 use crate::configuration::Configuration;
 use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
@@ -124,9 +124,8 @@ fn printable(text: &str) -> String {
 }
 
 async fn decide(database: &Database, id: i64, verdict: Verdict) -> anyhow::Result<()> {
-    let who = super::agent::who();
-    let by = Actor { kind: ActorKind::Command, name: &who, address: None };
-    if !dead_letters::decide(&database.pool, None, id, verdict, (super::agent::now(), &by)).await? {
+    let who = Principal::of_account();
+    if !dead_letters::decide(&database.pool, None, id, verdict, (super::agent::now(), &who.actor())).await? {
         bail!("there is no dead letter {id}");
     }
     super::say(match verdict {

@@ -14,7 +14,7 @@ use super::stops::{Stop, stops};
 use crate::auth::{Permission, Principal};
 use crate::machines::subject::{self, Subject};
 use crate::web::Reads;
-use crate::web::page::{self, Place, cut};
+use crate::web::page::{self, Place};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 use crate::web::span::{MONTH, span};
 
@@ -36,7 +36,7 @@ struct PlantParameters {
     line: Option<String>,
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     /// Only stops without a reason that need one.
     #[serde(default)]
@@ -59,7 +59,7 @@ struct PlantParameters {
 struct MachineParameters {
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     /// Only stops without a reason that need one.
     #[serde(default)]
@@ -153,7 +153,7 @@ async fn list(reads: &Reads, machines: &[Subject], asked: &MachineParameters) ->
     let after = page::place(asked.cursor.as_deref())?;
     let ids: Vec<i32> = machines.iter().map(|machine| machine.id).collect();
     let mut candidates = store::began_within(&reads.pool, &ids, span, asked.unexplained, after, limit + 1).await?;
-    let last = cut(&mut candidates, limit).then(|| candidates.last().map(Candidate::place)).flatten();
+    let last = page::next(&mut candidates, limit, Candidate::place);
     if last.is_none() {
         candidates.extend(store::going_on_at(&reads.pool, &ids, span.from).await?);
     }

@@ -14,7 +14,7 @@ use crate::auth::Principal;
 use crate::machines::overview::{self, Machine};
 use crate::machines::routes::{find, named};
 use crate::web::Reads;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 use crate::web::span::{MONTH, Span, span};
 
@@ -63,7 +63,7 @@ async fn events_by_name(
 struct EventParameters {
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead.
     to: Option<DateTime<Utc>>,
     /// Words of [`Kind`], separated by commas; all of them when absent.
     kind: Option<String>,
@@ -92,7 +92,7 @@ async fn events(reads: &Reads, machine: Machine, parameters: EventParameters) ->
         parameters.cursor.as_deref().map(str::parse).transpose().map_err(|_| page::no_cursor())?;
     let span = store::Span { machine_id: machine.id, from, to, kinds, after, limit: limit + 1 };
     let mut found = store::facts(&reads.pool, &span).await?;
-    let next = cut(&mut found, limit).then(|| found.last().map(|(cursor, _)| cursor.to_string())).flatten();
+    let next = page::next(&mut found, limit, |(cursor, _)| cursor.to_string());
     let events = found.into_iter().map(|(_, fact)| fact).collect();
     Ok(Json(EventList { plant: machine.plant, machine: machine.name, from, to, events, next }))
 }

@@ -10,7 +10,7 @@ use crate::web::problem::Problem;
 
 /// By plant and name.
 pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> sqlx::Result<Vec<Line>> {
-    sqlx::query_as(
+    let rows = sqlx::query_as(
         "SELECT t.id, p.name AS plant, t.name, t.title, t.version,
                 (SELECT count(*) FROM machines m WHERE m.line_id = t.id) AS machines
          FROM lines t JOIN plants p ON p.id = t.plant_id
@@ -19,16 +19,8 @@ pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> sqlx::Re
            AND ($4::text IS NULL OR strpos(lower(t.name || ' ' || t.title), lower($4)) > 0)
            AND ($5::text IS NULL OR (p.name, t.name) > ($5, $6))
          ORDER BY p.name, t.name LIMIT $7",
-    )
-    .bind(filter.plants)
-    .bind(filter.plant)
-    .bind(filter.id)
-    .bind(filter.q)
-    .bind(filter.after.map(|(plant, _)| plant))
-    .bind(filter.after.map(|(_, name)| name))
-    .bind(filter.rows())
-    .fetch_all(connection)
-    .await
+    );
+    filter.bind(rows).fetch_all(connection).await
 }
 
 /// Lines, as [`Resource`].

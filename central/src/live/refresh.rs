@@ -37,6 +37,10 @@ const ANEW_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// Looks are so far apart, and a little further with many streams: the same changes in fewer, larger frames.
 const LOOK_PAUSE: Duration = Duration::from_millis(25);
 const LOOK_PAUSE_PER_STREAM: Duration = Duration::from_micros(150);
+/// After a look that took long it waits so many times as long, up to a bound: a server that takes in a backlog has better
+/// things to do than to answer the same questions again and again.
+const LOOK_PAUSE_TIMES: u32 = 4;
+const LOOK_PAUSE_LONGEST: Duration = Duration::from_millis(400);
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// Other pages are told at most so often to look again; of agents, which are heard of all the time, more rarely.
 const TOPICS_EVERY: Duration = Duration::from_secs(1);
@@ -164,12 +168,14 @@ impl Refresher {
         match self.look().await {
             Ok(anew) => {
                 self.failing = false;
-                self.hub.counters.looked(self.last_look.elapsed(), anew);
+                let took = self.last_look.elapsed();
+                self.hub.counters.looked(took, anew);
                 self.job_bases().await;
                 let topics = self.due_topics();
                 self.hub.publish(self.picture.rows(), topics);
                 let streams = u32::try_from(self.hub.streams()).unwrap_or(u32::MAX);
-                LOOK_PAUSE + LOOK_PAUSE_PER_STREAM * streams
+                let pause = LOOK_PAUSE + LOOK_PAUSE_PER_STREAM * streams;
+                pause.max((took * LOOK_PAUSE_TIMES).min(LOOK_PAUSE_LONGEST))
             }
             Err(error) => {
                 // Half of a look may be in the picture.

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::overview::{Machine, store};
 use crate::auth::{Permission, Principal};
 use crate::web::Reads;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 
 const MACHINES_DEFAULT: i64 = 500;
@@ -63,8 +63,8 @@ async fn list(
     };
     let at = reads.now();
     let mut machines = store::machines(&reads.pool, filter, limit + 1, at).await?;
-    let next = cut(&mut machines, limit).then(|| machines.last().map(|last| format!("{}/{}", last.plant, last.name)));
-    Ok(Json(MachineList { at, machines, next: next.flatten() }))
+    let next = page::next(&mut machines, limit, |last| format!("{}/{}", last.plant, last.name));
+    Ok(Json(MachineList { at, machines, next }))
 }
 
 /// One machine, by its number.

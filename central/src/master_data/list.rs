@@ -45,6 +45,8 @@ pub struct ActiveParameters {
     cursor: Option<String>,
 }
 
+type Query<'q, T> = sqlx::query::QueryAs<'q, sqlx::Postgres, T, sqlx::postgres::PgArguments>;
+
 /// What a list or one record is asked for by.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'f> {
@@ -66,17 +68,28 @@ impl<'f> Filter<'f> {
         Filter { plants, id: Some(id), limit: 1, ..Filter::default() }
     }
 
-    /// One row more than the page has, to see whether another page follows.
-    #[must_use]
-    pub fn rows(&self) -> i64 {
-        self.limit + 1
+    /// Binds `$1` plants, `$2` plant, `$3` id, `$4` q, `$5` and `$6` what the page comes after, `$7` one row more than the
+    /// page has, to see whether another follows. Lists of what can be retired bind `active` after it.
+    pub fn bind<'q, T>(&self, query: Query<'q, T>) -> Query<'q, T>
+    where
+        'f: 'q,
+    {
+        query
+            .bind(self.plants)
+            .bind(self.plant)
+            .bind(self.id)
+            .bind(self.q)
+            .bind(self.after.map(|(plant, _)| plant))
+            .bind(self.after.map(|(_, name)| name))
+            .bind(self.limit + 1)
     }
 
     /// The cursor of the next page; the row beyond this page is dropped.
     pub fn next<T>(&self, found: &mut Vec<T>, key: impl Fn(&T) -> (&str, &str)) -> Option<String> {
-        let more = page::cut(found, self.limit);
-        let (plant, name) = found.last().filter(|_| more).map(key)?;
-        Some(format!("{plant}/{name}"))
+        page::next(found, self.limit, |last| {
+            let (plant, name) = key(last);
+            format!("{plant}/{name}")
+        })
     }
 }
 

@@ -1,8 +1,11 @@
 //! SQL about plants.
 
+use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
 use super::routes;
+use crate::auth::audit::{Actor, Entry, record};
 use crate::master_data::list::Filter;
 
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -16,14 +19,32 @@ pub async fn plants(pool: &PgPool) -> Result<Vec<Plant>, sqlx::Error> {
     sqlx::query_as("SELECT id, name, time_zone FROM plants ORDER BY name").fetch_all(pool).await
 }
 
-/// Makes the plant unless it exists; returns it as it is.
-pub async fn ensure(pool: &PgPool, name: &str, time_zone: &str) -> Result<Plant, sqlx::Error> {
-    sqlx::query("INSERT INTO plants (name, time_zone) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
-        .bind(name)
-        .bind(time_zone)
-        .execute(pool)
-        .await?;
-    sqlx::query_as("SELECT id, name, time_zone FROM plants WHERE name = $1").bind(name).fetch_one(pool).await
+/// Makes the plant unless it exists, with its row in the audit log; returns it as it is.
+pub async fn ensure(
+    connection: &mut PgConnection,
+    name: &str,
+    time_zone: &str,
+    (at, by): (DateTime<Utc>, &Actor<'_>),
+) -> Result<Plant, sqlx::Error> {
+    let made: Option<i32> = sqlx::query_scalar(
+        "INSERT INTO plants (name, time_zone) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING id",
+    )
+    .bind(name)
+    .bind(time_zone)
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(id) = made {
+        let after = list(&mut *connection, Filter::one(None, id)).await?.pop();
+        let entry = Entry {
+            action: "plant.create",
+            subject_kind: "plant",
+            subject_id: format!("{name}/{name}"),
+            plant_id: Some(id),
+            detail: json!({ "before": null, "after": after }),
+        };
+        record(connection, at, by, &entry).await?;
+    }
+    sqlx::query_as("SELECT id, name, time_zone FROM plants WHERE name = $1").bind(name).fetch_one(connection).await
 }
 
 /// The plant of this name, among `plants`; among all when none.
@@ -50,21 +71,14 @@ pub async fn badge_salt(connection: &mut PgConnection, plant: i32) -> Result<Vec
 
 /// By name.
 pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> Result<Vec<routes::Plant>, sqlx::Error> {
-    sqlx::query_as(
+    let rows = sqlx::query_as(
         "SELECT id, name, title, time_zone, version FROM plants
          WHERE ($1::int[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR name = $2) AND ($3::int IS NULL OR id = $3)
            AND ($4::text IS NULL OR strpos(lower(name || ' ' || title), lower($4)) > 0)
-           AND ($5::text IS NULL OR name > $5)
-         ORDER BY name LIMIT $6",
-    )
-    .bind(filter.plants)
-    .bind(filter.plant)
-    .bind(filter.id)
-    .bind(filter.q)
-    .bind(filter.after.map(|(plant, _)| plant))
-    .bind(filter.rows())
-    .fetch_all(connection)
-    .await
+           AND ($5::text IS NULL OR (name, '') > ($5, $6))
+         ORDER BY name LIMIT $7",
+    );
+    filter.bind(rows).fetch_all(connection).await
 }
 
 pub async fn insert(connection: &mut PgConnection, new: &routes::NewPlant) -> Result<i32, sqlx::Error> {

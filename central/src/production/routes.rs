@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,7 +15,7 @@ use crate::auth::Principal;
 use crate::machines::subject;
 use crate::machines::timeline::timeline;
 use crate::web::Reads;
-use crate::web::page::{self, Place, cut};
+use crate::web::page::{self, Place};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 use crate::web::span::{Lengths, MONTH, Span, span};
 use crate::work_orders::jobs;
@@ -35,7 +35,7 @@ pub fn router(reads: Reads) -> OpenApiRouter {
 struct ProductionParameters {
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent.
+    /// Exclusive; now when absent. How long after `from` at most depends on the bucket.
     to: Option<DateTime<Utc>>,
     /// `15min` (2 days at most), `hour` (8 days, the default) or `day` (62 days), counted from the plant's midnight.
     #[param(inline)]
@@ -66,8 +66,8 @@ async fn machine_production(
     let subject = subject::find(&reads, &principal, machine).await?;
     let at = reads.now();
     let grain = parameters.bucket.unwrap_or(Grain::Hour);
-    let lengths = Lengths { default: MONTH.default, max: grain.longest() };
-    let span = span(parameters.from, parameters.to.or(parameters.from.is_none().then_some(at)), at, lengths)?;
+    let lengths = Lengths { default: MONTH.default, max: grain.longest(), ahead: TimeDelta::zero() };
+    let span = span(parameters.from, parameters.to, at, lengths)?;
     let edges = edges(span, grain, &subject.time_zone)
         .ok_or_else(|| Problem::bad_request("from and to lie where the plant's calendar has no days"))?;
     let (Some(from), Some(to)) = (edges.first().copied(), edges.last().copied()) else {
@@ -101,7 +101,7 @@ async fn machine_production(
 struct EntryParameters {
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
@@ -154,7 +154,7 @@ async fn machine_piece_entries(
     let span = span(parameters.from, parameters.to, reads.now(), MONTH)?;
     let after = page::place(parameters.cursor.as_deref())?;
     let mut rows = store::piece_entries(&reads.pool, subject.id, span, after.as_ref(), limit + 1).await?;
-    let next = cut(&mut rows, limit).then(|| rows.last().map(|row| place(row).to_string())).flatten();
+    let next = page::next(&mut rows, limit, |last| place(last).to_string());
     let entries = rows.into_iter().map(ReportedPieces::from).collect();
     Ok(Json(PieceEntryList { from: span.from, to: span.to, entries, next }))
 }

@@ -12,7 +12,7 @@ use super::dead_letters::store::{Filter, list};
 use super::dead_letters::{self, DeadLetter, DeadLetterDetail, Verdict};
 use super::store::{self, QueueDepth};
 use crate::auth::{Permission, Principal};
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 use crate::web::{Reads, Writes};
 
@@ -81,8 +81,7 @@ async fn dead_letters(
     let plant = parameters.plant.as_deref();
     let filter = Filter { plants: principal.plants.ids(), plant, queue, before, id: None };
     let mut found = list(&reads.pool, filter, limit + 1).await?;
-    let more = cut(&mut found, limit);
-    let next = found.last().filter(|_| more).map(|last| last.letter.id.to_string());
+    let next = page::next(&mut found, limit, |last| last.letter.id.to_string());
     let dead_letters = found.into_iter().map(|detail| detail.letter).collect();
     Ok(Json(DeadLetterList { at: reads.now(), dead_letters, next }))
 }

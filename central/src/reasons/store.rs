@@ -10,25 +10,16 @@ use crate::web::problem::Problem;
 
 /// By plant and code.
 pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> sqlx::Result<Vec<Reason>> {
-    sqlx::query_as(
+    let rows = sqlx::query_as(
         "SELECT t.id, p.name AS plant, t.code, t.title, t.applies_to, t.planned, t.active, t.version
          FROM reasons t JOIN plants p ON p.id = t.plant_id
          WHERE ($1::int[] IS NULL OR t.plant_id = ANY ($1)) AND ($2::text IS NULL OR p.name = $2)
            AND ($3::int IS NULL OR t.id = $3)
            AND ($4::text IS NULL OR strpos(lower(t.code || ' ' || t.title), lower($4)) > 0)
-           AND ($5::bool IS NULL OR t.active = $5) AND ($6::text IS NULL OR (p.name, t.code) > ($6, $7))
-         ORDER BY p.name, t.code LIMIT $8",
-    )
-    .bind(filter.plants)
-    .bind(filter.plant)
-    .bind(filter.id)
-    .bind(filter.q)
-    .bind(filter.active)
-    .bind(filter.after.map(|(plant, _)| plant))
-    .bind(filter.after.map(|(_, code)| code))
-    .bind(filter.rows())
-    .fetch_all(connection)
-    .await
+           AND ($8::bool IS NULL OR t.active = $8) AND ($5::text IS NULL OR (p.name, t.code) > ($5, $6))
+         ORDER BY p.name, t.code LIMIT $7",
+    );
+    filter.bind(rows).bind(filter.active).fetch_all(connection).await
 }
 
 /// Reasons, as [`Resource`].

@@ -13,7 +13,7 @@ use crate::auth::Principal;
 use crate::events::fact::Element;
 use crate::machines::subject;
 use crate::web::Reads;
-use crate::web::page::{self, Place, cut};
+use crate::web::page::{self, Place};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 use crate::web::span::{MONTH, span};
 
@@ -30,7 +30,7 @@ pub fn router(reads: Reads) -> OpenApiRouter {
 struct ScanParameters {
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
@@ -81,7 +81,7 @@ async fn machine_scans(
     let after = page::place(parameters.cursor.as_deref())?;
     let mut rows = store::scans(&reads.pool, subject.id, span, after, limit + 1).await?;
     let place = |row: &store::ScanRow| Place { at: row.at, keys: [row.agent_id.into(), row.epoch.into(), row.seq] };
-    let next = cut(&mut rows, limit).then(|| rows.last().map(|row| place(row).to_string())).flatten();
+    let next = page::next(&mut rows, limit, |last| place(last).to_string());
     let scans = rows.into_iter().map(|row| ReadCode {
         at: row.at,
         clock: row.clock,

@@ -11,7 +11,7 @@ use super::log::store::{self, Filter, LogRow};
 use crate::auth::{Permission, Principal};
 use crate::machines::subject;
 use crate::web::Reads;
-use crate::web::page::{self, Place, cut};
+use crate::web::page::{self, Place};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 use crate::web::span::{MONTH, span};
 
@@ -52,7 +52,7 @@ struct PlantParameters {
     entry: Option<EntryKind>,
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
@@ -69,7 +69,7 @@ struct MachineParameters {
     entry: Option<EntryKind>,
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
@@ -151,7 +151,7 @@ async fn log(reads: &Reads, filter: Filter<'_>, asked: &MachineParameters) -> Re
     let filter = Filter { entry: asked.entry.map(EntryKind::word), ..filter };
     let mut rows = store::entries(&reads.pool, filter, span, after, limit + 1).await?;
     let place = |row: &LogRow| Place { at: row.at, keys: [row.agent_id.into(), row.epoch.into(), row.seq] };
-    let next = cut(&mut rows, limit).then(|| rows.last().map(|row| place(row).to_string())).flatten();
+    let next = page::next(&mut rows, limit, |last| place(last).to_string());
     let entries = rows.into_iter().map(|row| ShiftLogItem {
         at: row.at,
         clock: row.clock,

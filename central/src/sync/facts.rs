@@ -367,8 +367,8 @@ fn span(us: i64) -> String {
     let s = us / 1_000_000;
     match s {
         ..120 => format!("{s} s"),
-        ..7_200 => format!("{} min", s / 60),
-        ..172_800 => format!("{} h", s / 3_600),
+        120..7_200 => format!("{} min", s / 60),
+        7_200..172_800 => format!("{} h", s / 3_600),
         _ => format!("{} days", s / 86_400),
     }
 }

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::{Change, NewUser, User, check_display_name, check_name, store};
 use crate::auth::{Access, Permission, Plants, Principal, Role};
 use crate::plants;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Content, Parameters, Problem, Problems, Segments};
 
 const USERS_DEFAULT: i64 = 200;
@@ -55,8 +55,7 @@ async fn list(
     };
     let at = access.now();
     let mut users = store::users(access.reader(), filter, limit + 1, at).await?;
-    let more = cut(&mut users, limit);
-    let next = users.last().filter(|_| more).map(|last| last.name.clone());
+    let next = page::next(&mut users, limit, |last| last.name.clone());
     Ok(Json(UserList { at, users, next }))
 }
 

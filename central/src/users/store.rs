@@ -157,7 +157,9 @@ async fn insert(
     .await?;
     let id = id.ok_or(UserError::NameTaken)?;
     sessions::forget_setup_codes(connection).await?;
-    let detail = json!({ "name": user.name, "role": user.role, "plants": user.plants.ids() });
+    let detail = json!({
+        "name": user.name, "display_name": user.display_name, "role": user.role, "plants": user.plants.ids(),
+    });
     record(connection, now, actor, &entry("user.create", id, detail)).await?;
     Ok(id)
 }

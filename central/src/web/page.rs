@@ -20,19 +20,23 @@ pub fn no_cursor() -> Problem {
     Problem::bad_request("cursor is not one that an earlier page gave as `next`")
 }
 
-/// One more than `limit` was asked for: whether it came. It is dropped.
-pub fn cut<T>(found: &mut Vec<T>, limit: i64) -> bool {
+/// One more than `limit` was asked for. Had it come, it is dropped, and the last item that stays says where the next page begins.
+pub fn next<T, P>(found: &mut Vec<T>, limit: i64, place: impl FnOnce(&T) -> P) -> Option<P> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > limit;
     found.truncate(limit);
-    more
+    found.last().filter(|_| more).map(place)
 }
 
-/// A moment that PostgreSQL and the calendar can hold.
+/// Whether PostgreSQL and the calendar can hold it, with room for the spans of a question around it.
+fn is_sane(at: DateTime<Utc>) -> bool {
+    (0..=32_503_680_000).contains(&at.timestamp())
+}
+
+/// A moment that was asked for.
 pub fn moment(name: &str, asked: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, Problem> {
-    let sane = |at: &DateTime<Utc>| (0..=32_503_680_000).contains(&at.timestamp());
     match asked {
-        Some(at) if !sane(&at) => Err(Problem::bad_request(format!("{name} lies between the years 1970 and 3000"))),
+        Some(at) if !is_sane(at) => Err(Problem::bad_request(format!("{name} lies between the years 1970 and 3000"))),
         asked => Ok(asked),
     }
 }
@@ -63,8 +67,7 @@ impl std::str::FromStr for Place {
             let at = DateTime::from_timestamp_micros(parts.next()?.parse().ok()?)?;
             let mut key = || parts.next()?.parse().ok();
             let place = Place { at, keys: [key()?, key()?, key()?] };
-            // What PostgreSQL can hold.
-            (parts.next().is_none() && (0..32_503_680_000).contains(&at.timestamp())).then_some(place)
+            (parts.next().is_none() && is_sane(at)).then_some(place)
         };
         parse().ok_or_else(no_cursor)
     }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::page::moment;
 use super::problem::Problem;
 
 /// `from <= at < to`.
@@ -11,40 +12,42 @@ pub struct Span {
     pub to: DateTime<Utc>,
 }
 
-/// How long a span is when nothing is said, and at most.
+/// How long a span is when nothing is said, and at most, and how far past the present one without an end goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Lengths {
     pub default: Duration,
     pub max: Duration,
+    pub ahead: Duration,
 }
 
-/// A day, a month at most.
-pub const MONTH: Lengths = Lengths { default: Duration::hours(24), max: Duration::days(31) };
+/// A day, a month at most. It goes an hour ahead, since an agent's clock may be a little ahead; what is quarantined is no
+/// fact.
+pub const MONTH: Lengths = Lengths { default: Duration::hours(24), max: Duration::days(31), ahead: Duration::hours(1) };
 
-/// The asked-for span. Without `to` it ends an hour ahead, since an agent's clock may be a little ahead; what is
-/// quarantined is no fact.
+/// The asked-for span. Without `to` it ends now.
 pub fn span(
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
     lengths: Lengths,
 ) -> Result<Span, Problem> {
-    // What PostgreSQL and the calendar can hold, with room for the spans below.
-    let (first, last) = (DateTime::from_timestamp(0, 0), DateTime::from_timestamp(32_503_680_000, 0));
-    let sane = |at: &DateTime<Utc>| Some(*at) >= first && Some(*at) <= last;
-    if !from.iter().chain(&to).all(sane) {
-        return Err(Problem::bad_request("from and to lie between the years 1970 and 3000"));
-    }
-    let to = to.unwrap_or(match from {
-        Some(from) if from + lengths.default < now => from + lengths.default,
-        _ => now + Duration::hours(1),
-    });
+    let (from, to) = (moment("from", from)?, moment("to", to)?);
+    let days = lengths.max.num_days();
+    let to = match (from, to) {
+        (_, Some(to)) => to,
+        (None, None) => now + lengths.ahead,
+        (Some(from), None) if from + lengths.max < now => {
+            return Err(Problem::bad_request(format!(
+                "from is more than {days} days ago, and to is now when absent: say a `to`, at most {days} days after from"
+            )));
+        }
+        (Some(from), None) => (now + lengths.ahead).min(from + lengths.max),
+    };
     let from = from.unwrap_or(to - lengths.default);
     if from >= to {
         return Err(Problem::bad_request("from must be earlier than to"));
     }
     if to - from > lengths.max {
-        let days = lengths.max.num_days();
         return Err(Problem::bad_request(format!(
             "from and to are more than {days} days apart: ask for less at a time"
         )));
@@ -67,10 +70,19 @@ mod tests {
     #[test]
     fn a_span_has_defaults_an_order_and_a_length() {
         assert_eq!(asked(None, None), Some((at(-23), at(1))));
-        assert_eq!(asked(Some(at(-100)), None), Some((at(-100), at(-76))));
         assert_eq!(asked(None, Some(at(-10))), Some((at(-34), at(-10))));
         assert_eq!(asked(Some(at(0)), Some(at(0))), None);
         assert_eq!(asked(Some(at(0)), Some(at(800))), None);
         assert_eq!(asked(DateTime::from_timestamp(-1, 0), None), None);
+        assert_eq!(asked(None, DateTime::from_timestamp(32_503_680_001, 0)), None);
+    }
+
+    #[test]
+    fn a_span_without_an_end_ends_now_and_is_refused_where_that_is_too_long() {
+        assert_eq!(asked(Some(at(-100)), None), Some((at(-100), at(1))));
+        assert_eq!(asked(Some(at(-31 * 24)), None), Some((at(-31 * 24), at(0))), "as long as a span may be");
+        assert_eq!(asked(Some(at(2)), None), None, "it would end before it begins");
+        let refused = span(Some(at(-31 * 24 - 1)), None, at(0), MONTH).unwrap_err();
+        assert!(format!("{refused:?}").contains("say a `to`, at most 31 days after from"), "{refused:?}");
     }
 }

@@ -1,18 +1,15 @@
-//! A PostgreSQL of the tests' own: one cluster for each test process, a database for each test, made from a migrated
-//! template. It stops when the test process ends, however it ends: a watching shell holds the other end of a pipe.
-//!
-//! A cluster that holds the template is made once for each build of `central`, behind a lock, and copied by every test
-//! process: most of them run one test, which would otherwise spend its time on `initdb` and on migrations.
+//! What central's tests stand on: databases of their own, routes, tokens, the built program.
 
 #![expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test program uses what it needs")]
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+pub mod cluster;
+
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use central::agents::administration::Administration;
@@ -21,8 +18,8 @@ use central::auth::access::Outside;
 use central::auth::tokens::{self, NewToken};
 use central::auth::{Access, Permission, Plants, Principal};
 use central::configuration::{Configuration, DatabaseUrl};
-use central::database::embedded::{Purpose, binaries};
-use central::database::{Database, migrate};
+use central::database::Database;
+use central::database::embedded::Purpose;
 use central::live::Hub;
 use central::web::Reads;
 use process::clock::Clock;
@@ -31,128 +28,9 @@ use tokio_util::sync::CancellationToken;
 /// How long anything may take before a test gives up.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-const START: &str = r#"
-set -e
-if [ -n "$FROM" ]; then
-    cp -a "$FROM/data" "$DIR/data" 2>"$DIR/log"
-else
-    "$BIN/initdb" --pgdata "$DIR/data" --username central --auth trust --encoding UTF8 --locale C --no-sync >"$DIR/log" 2>&1
-fi
-"$BIN/postgres" -D "$DIR/data" -k "$DIR" -c listen_addresses= -c fsync=off -c max_connections=200 >>"$DIR/log" 2>&1 &
-postgres=$!
-until grep -q "^ready" "$DIR/data/postmaster.pid" 2>/dev/null; do kill -0 $postgres; sleep 0.05; done
-echo ready
-cat >/dev/null || true
-kill -INT $postgres
-wait $postgres || true
-[ -n "$FROM" ] || exit 0
-cd /
-rm -rf "$DIR"
-"#;
-
-struct Cluster {
-    folder: PathBuf,
-    /// Its standard input keeps the cluster running.
-    watch: Child,
-}
-
-static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-static DATABASES: AtomicU32 = AtomicU32::new(0);
-
-fn cluster() -> &'static Cluster {
-    CLUSTER.get_or_init(|| start(Some(&template())))
-}
-
-/// The folder of a stopped cluster whose database `template` is migrated.
-fn template() -> PathBuf {
-    let binary = Path::new(env!("CARGO_BIN_EXE_central"));
-    let metadata = binary.metadata().unwrap();
-    let mut hasher = DefaultHasher::new();
-    (binary, metadata.len(), metadata.modified().unwrap()).hash(&mut hasher);
-    let all = PathBuf::from(format!("/tmp/central-test-templates-{}", id("", "-u")));
-    std::fs::create_dir_all(&all).unwrap();
-    let place = all.join(format!("{:016x}", hasher.finish()));
-    let lock = std::fs::File::options().create(true).append(true).open(place.with_extension("lock")).unwrap();
-    lock.lock().unwrap();
-    if !place.exists() {
-        forget_old_templates(&all);
-        let mut made = start(None);
-        let url = |database: &str| url_in(&made.folder, database);
-        // A runtime of its own: the test's is waiting for this.
-        std::thread::scope(|scope| {
-            let migrating = scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async {
-                    execute(&url("postgres"), "CREATE DATABASE template").await;
-                    let template = open(&url("template")).await;
-                    migrate::migrate(&template).await.unwrap();
-                    template.close().await;
-                });
-            });
-            migrating.join().expect("the template is migrated");
-        });
-        drop(made.watch.stdin.take());
-        made.watch.wait().unwrap();
-        std::fs::rename(&made.folder, &place).unwrap();
-    }
-    place
-}
-
-/// Those of builds from the day before and earlier.
-fn forget_old_templates(all: &Path) {
-    for entry in std::fs::read_dir(all).into_iter().flatten().flatten() {
-        let age = entry.metadata().and_then(|it| it.modified()).ok().and_then(|made| made.elapsed().ok());
-        if age.is_some_and(|age| age > Duration::from_secs(24 * 3_600)) {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// A cluster: a copy, or one that holds nothing and whose files stay when it stops.
-fn start(from: Option<&Path>) -> Cluster {
-    let folder = shared_folder().keep();
-    let found = binaries::find(None, None, &folder).expect("PostgreSQL 15 to 18 on this computer");
-    let mut command = if is_root() {
-        std::os::unix::fs::chown(&folder, Some(id("postgres", "-u")), Some(id("postgres", "-g"))).unwrap();
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "sh", "-c", START]);
-        command
-    } else {
-        let mut command = Command::new("sh");
-        command.args(["-c", START]);
-        command
-    };
-    command.env("BIN", &found.dir).env("DIR", &folder).env("FROM", from.unwrap_or(Path::new(""))).current_dir("/");
-    let mut watch =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a shell");
-    let mut line = String::new();
-    BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-    assert_eq!(line, "ready\n", "PostgreSQL for the tests did not start: {}", log());
-    Cluster { folder, watch }
-}
-
-/// Where a database of the tests' cluster is.
-pub fn url(database: &str) -> String {
-    url_in(&cluster().folder, database)
-}
-
-fn url_in(folder: &Path, database: &str) -> String {
-    format!("postgresql://central@localhost/{database}?host={}", folder.display())
-}
-
-/// An empty database of its own.
-pub async fn empty_database() -> String {
-    let name = format!("empty_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::SeqCst));
-    admin(&format!("CREATE DATABASE {name}")).await;
-    url(&name)
-}
-
-/// A migrated database of its own.
+/// A migrated database of its own, on the server that is asked for.
 pub async fn database() -> Database {
-    let name = format!("test_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::SeqCst));
-    admin(&format!("CREATE DATABASE {name} TEMPLATE template")).await;
-    open(&url(&name)).await
+    cluster::database_on(cluster::Server::asked_for()).await
 }
 
 pub async fn open(url: &str) -> Database {
@@ -203,17 +81,6 @@ pub async fn token(access: &Access) -> String {
         NewToken { name: "test".to_owned(), scopes: Permission::ALL.to_vec(), plants: Plants::All, expires_at: None };
     let actor = Principal::command("test");
     tokens::store::create(access.pool(), access.now(), &actor.actor(), &token).await.unwrap().1.text()
-}
-
-async fn admin(statement: &str) {
-    execute(&url("postgres"), statement).await;
-}
-
-async fn execute(url: &str, statement: &str) {
-    use sqlx::Connection as _;
-    let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
 }
 
 /// A folder that other accounts may pass through, with a short path.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use central::agents::enrolment::Invitation;
 use central::auth::audit::{Actor, ActorKind};
+use central::plants;
 use central::sync::server::Server;
 use central::sync::{Settings, maintenance};
 use central::web::metrics::Exposes;
@@ -88,15 +89,17 @@ impl Central {
     }
 
     pub(crate) async fn invite(&self, agent: &str, secret: [u8; 10]) {
+        let mut connection = self.pool.acquire().await.unwrap();
+        let plant = plants::store::ensure(&mut connection, "main", "UTC", (self.now(), &TEST)).await.unwrap();
         let invitation = Invitation {
-            plant: Name::new("main").unwrap(),
+            plant,
             agent: Name::new(agent).unwrap(),
+            address: self.address.to_string(),
             secret,
-            created_by: "test".into(),
             created_at: self.now(),
             expires_at: self.now() + Duration::from_secs(3600),
         };
-        central::agents::store::invite(&self.pool, &invitation).await.unwrap();
+        central::agents::store::invite(&mut connection, &invitation, &TEST).await.unwrap();
     }
 
     /// An enrolled agent with a log of its own and one machine, `press-NAME`.

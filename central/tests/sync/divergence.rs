@@ -5,9 +5,11 @@ use central::agents::divergence::{Choice, Resolved};
 use hyper::StatusCode;
 use protocol::id::{Epoch, Instance, Seq};
 use protocol::reply::{DivergenceReason, Reply, Verdict};
+use sqlx::PgPool;
 
 use crate::agent::{Agent, Central, PRESS, TEST, count};
-use crate::cluster::stock;
+use crate::support::cluster::{Server, database_on};
+use crate::support::database;
 
 fn reason(reply: &Reply) -> Option<DivergenceReason> {
     match &reply.verdict {
@@ -19,6 +21,11 @@ fn reason(reply: &Reply) -> Option<DivergenceReason> {
 async fn accept(central: &Central, agent: &Agent) -> Resolved {
     let choice = Choice { accepted: agent.instance, again: true };
     resolve(&central.pool, 1, choice, (central.now(), &TEST)).await.unwrap()
+}
+
+/// Where a copy of the tables is a whole backup: sums that are views over the facts cannot be put back.
+async fn restorable() -> PgPool {
+    database_on(Server::Stock).await.pool
 }
 
 /// Everything that a backup holds, put back as it was. The agents know nothing of it.
@@ -48,7 +55,7 @@ async fn back_up(central: &Central) -> [(&'static str, &'static str); 5] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_copied_and_run_twice_is_refused_until_a_person_decides() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut original = central.agent("a").await;
     original.produce(10);
     original.accept(1, 10).await;
@@ -83,7 +90,7 @@ async fn a_database_that_is_copied_and_run_twice_is_refused_until_a_person_decid
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_log_that_is_accepted_adds_what_is_its_own() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(60);
     agent.accept(1, 50).await;
@@ -108,7 +115,7 @@ async fn a_restored_log_that_is_accepted_adds_what_is_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_log_that_had_nothing_new_to_send_is_compared_as_it_goes_on() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(20);
     agent.accept(1, 10).await;
@@ -131,7 +138,7 @@ async fn a_restored_log_that_had_nothing_new_to_send_is_compared_as_it_goes_on()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_content_below_the_mark_names_the_first_sequence_that_differs() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(10);
     agent.accept(1, 6).await;
@@ -149,7 +156,7 @@ async fn other_content_below_the_mark_names_the_first_sequence_that_differs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_words_of_a_killed_process_do_not_lock_its_agent() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut before = central.agent("a").await;
     before.produce(10);
     before.accept(1, 5).await;
@@ -167,7 +174,7 @@ async fn the_last_words_of_a_killed_process_do_not_lock_its_agent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_can_be_made_again_in_favour_of_the_other_side() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut original = central.agent("a").await;
     original.produce(4);
     original.accept(1, 4).await;
@@ -187,7 +194,7 @@ async fn a_decision_can_be_made_again_in_favour_of_the_other_side() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_central_is_restored_an_agent_goes_on_and_the_loss_is_a_gap() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(restorable().await).await;
     let mut agent = central.agent("a").await;
     agent.produce(50);
     agent.accept(1, 20).await;
@@ -223,7 +230,7 @@ async fn after_central_is_restored_an_agent_goes_on_and_the_loss_is_a_gap() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_central_is_restored_an_idle_agent_that_was_started_again_is_accepted_by_its_heartbeat() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(restorable().await).await;
     let mut agent = central.agent("a").await;
     agent.produce(30);
     let backup = back_up(&central).await;
@@ -254,7 +261,7 @@ async fn after_central_is_restored_an_idle_agent_that_was_started_again_is_accep
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_central_that_has_forgotten_epochs_goes_on_in_one_that_nobody_has_heard_of() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(restorable().await).await;
     let mut agent = central.agent("a").await;
     agent.produce(20);
     agent.accept(1, 10).await;
@@ -274,7 +281,7 @@ async fn a_central_that_has_forgotten_epochs_goes_on_in_one_that_nobody_has_hear
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_is_started_again_and_again_while_it_waits_can_still_be_accepted() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(12);
     agent.accept(1, 10).await;

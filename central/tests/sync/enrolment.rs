@@ -5,11 +5,11 @@ use protocol::enrolment::EnrolmentReply;
 use protocol::id::AgentId;
 
 use crate::agent::{Central, Line, TEST, new_key};
-use crate::cluster::stock;
+use crate::support::database;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_good_once_and_asking_again_with_the_same_key_gives_the_same_answer() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     central.invite("a", [7; 10]).await;
     let key = new_key();
     let mut line = Line::open(central.address, central.key, &key).await;
@@ -31,7 +31,7 @@ async fn a_code_is_good_once_and_asking_again_with_the_same_key_gives_the_same_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_and_expired_codes_are_refused_and_too_many_slow_everybody_down() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     central.invite("a", [7; 10]).await;
     central.clock.advance_us(3_601 * 1_000_000);
     let mut line = Line::open(central.address, central.key, &new_key()).await;
@@ -48,7 +48,7 @@ async fn wrong_and_expired_codes_are_refused_and_too_many_slow_everybody_down() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_not_enrolled_and_a_batch_of_another_agent_are_refused() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(1);
     let mut batch = agent.batch(1, 1);
@@ -64,7 +64,7 @@ async fn a_key_that_is_not_enrolled_and_a_batch_of_another_agent_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_without_a_key_does_not_get_through_the_handshake() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let opened = Line::try_open(central.address, central.key, None).await;
     // In TLS 1.3 a client learns of it with its first read.
     let refused = match opened {
@@ -76,7 +76,7 @@ async fn a_client_without_a_key_does_not_get_through_the_handshake() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaced_computer_takes_over_the_machines_of_the_one_that_was_disabled() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut old = central.agent("a").await;
     old.produce(1);
     old.accept(1, 1).await;

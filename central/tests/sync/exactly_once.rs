@@ -3,11 +3,11 @@
 use hyper::StatusCode;
 
 use crate::agent::{Central, TEST};
-use crate::cluster::stock;
+use crate::support::database;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_becomes_facts_once_however_often_it_is_sent() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(100);
     agent.accept(1, 60).await;
@@ -20,7 +20,7 @@ async fn a_log_becomes_facts_once_however_often_it_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disabled_agent_is_refused_at_its_next_request() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(2);
     agent.accept(1, 1).await;

@@ -9,11 +9,11 @@ use hyper::StatusCode;
 use protocol::limits::FRAME_BYTES_MAX;
 
 use crate::agent::Central;
-use crate::cluster::stock;
+use crate::support::database;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_agents_share_transactions_and_none_loses_a_piece() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut tasks = Vec::new();
     for number in 0..20 {
         let mut agent = central.agent(&format!("agent-{number}")).await;
@@ -35,7 +35,7 @@ async fn many_agents_share_transactions_and_none_loses_a_piece() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_in_the_middle_of_a_transaction_lose_and_double_nothing() {
     const CUTS: usize = 25;
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let cut_enough = Arc::new(AtomicBool::new(false));
     let mut tasks = Vec::new();
     for number in 0..4 {
@@ -75,7 +75,7 @@ async fn connections_that_are_cut_in_the_middle_of_a_transaction_lose_and_double
 
 #[tokio::test(flavor = "multi_thread")]
 async fn past_the_memory_bound_agents_are_told_to_come_back() {
-    let central = Central::start_with(stock().await, |settings| settings.batch_bytes_max = 16 * 1024).await;
+    let central = Central::start_with(database().await.pool, |settings| settings.batch_bytes_max = 16 * 1024).await;
     let mut agent = central.agent("a").await;
     agent.produce(2_000);
     let batch = agent.batch(1, 2_000);
@@ -87,7 +87,7 @@ async fn past_the_memory_bound_agents_are_told_to_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_batch_is_refused_and_kept_for_a_look() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(1);
     let (status, _) = agent.line.post("/agent/v1/sync", Bytes::from_static(b"no frame at all")).await;
@@ -116,7 +116,7 @@ async fn what_is_no_batch_is_refused_and_kept_for_a_look() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn agents_that_are_behind_are_sent_the_plants_master_data() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(1);
     // Registering its machine is a new revision: it comes with the next reply at the latest.

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod agent;
-mod cluster;
 mod divergence;
 mod enrolment;
 mod exactly_once;
@@ -11,3 +10,5 @@ mod faults;
 mod metrics;
 mod quarantine;
 mod summaries;
+#[path = "../support/mod.rs"]
+mod support;

@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Central, Line, new_key};
-use crate::cluster::stock;
+use crate::support::database;
 
 /// `/metrics` as a scraper gets it.
 async fn scrape(central: &Central) -> String {
@@ -76,7 +76,8 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_follow_what_agents_do() {
-    let central = Central::start_with(stock().await, |settings| settings.batch_bytes_max = 64 * 1024 * 1024).await;
+    let central =
+        Central::start_with(database().await.pool, |settings| settings.batch_bytes_max = 64 * 1024 * 1024).await;
     let before = samples(&scrape(&central).await);
     assert_eq!(before["central_sync_batches_total{outcome=\"accepted\"}"], 0.0);
     assert_eq!(before["central_sync_connections"], 0.0);
@@ -120,7 +121,7 @@ async fn metrics_follow_what_agents_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tries_that_come_to_nothing_and_agents_that_are_told_to_come_back_are_counted() {
-    let central = Central::start(stock().await).await;
+    let central = Central::start(database().await.pool).await;
     let mut agent = central.agent("a").await;
     agent.produce(1);
     // A ledger that cannot be locked: the transaction is refused as one that may pass.

@@ -5,10 +5,19 @@ use protocol::time::UtcMicros;
 use sqlx::{PgPool, Row as _};
 
 use crate::agent::{Central, PRESS, SECOND, began, count, ended};
-use crate::cluster::{stock, timescaledb};
+use crate::support::cluster::{Server, database_on};
 
 fn at(text: &str) -> UtcMicros {
     UtcMicros(DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros())
+}
+
+#[expect(clippy::print_stdout, reason = "a test that is skipped says why")]
+async fn timescaledb() -> Option<PgPool> {
+    if !Server::TimescaleDb.is_installed() {
+        println!("skipped: TimescaleDB is not installed on this computer");
+        return None;
+    }
+    Some(database_on(Server::TimescaleDb).await.pool)
 }
 
 /// What central's upkeep does for the database.
@@ -99,7 +108,7 @@ async fn months_beyond_retention(pool: PgPool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn days_weeks_and_late_data_are_exact_on_stock_postgresql() {
-    days_weeks_and_late_data(stock().await).await;
+    days_weeks_and_late_data(database_on(Server::Stock).await.pool).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +120,7 @@ async fn days_weeks_and_late_data_are_exact_with_timescaledb() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn months_beyond_retention_are_dropped_and_their_summaries_final_on_stock_postgresql() {
-    months_beyond_retention(stock().await).await;
+    months_beyond_retention(database_on(Server::Stock).await.pool).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,6 +21,7 @@ use crate::sources::modbus::configuration::ModbusSection;
 use crate::sources::mqtt::configuration::MqttSection;
 use crate::sources::scanner::configuration::ScannerSection;
 use crate::sources::{modbus, mqtt, scanner};
+use crate::station::ScanSender;
 use crate::status::{StatusBoard, Subject};
 
 /// Pause before a source that ended by itself is started again.
@@ -64,7 +65,10 @@ impl Section {
         match self {
             Section::Modbus(section) => modbus::run(section, context, house.live).await,
             Section::Mqtt(section) => mqtt::run(section, context, house.buffer, house.data_dir).await,
-            Section::Scanner(section) => scanner::run(section, house.station, context).await,
+            Section::Scanner(section) => {
+                let to = scanner::Destination { station: house.station, desk: house.desk };
+                scanner::run(section, to, context).await
+            }
         }
     }
 }
@@ -75,6 +79,8 @@ pub(super) struct House {
     pub(super) buffer: Buffer,
     pub(super) data_dir: PathBuf,
     pub(super) station: Name,
+    /// Where scans of operators go.
+    pub(super) desk: Option<ScanSender>,
     pub(super) live: LiveView,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use process::configuration::{KeyPath, Problems};
 use protocol::event::{MachineState, PieceQuality};
@@ -37,13 +38,17 @@ pub struct MachineSection {
     /// States that are stops.
     #[serde(default = "default_stop_states")]
     pub stop_states: Vec<MachineState>,
-    /// `[machine.signal.NAME]`
-    #[serde(default, rename = "signal")]
-    pub signals: BTreeMap<Name, SignalSection>,
+    /// `[machine.signal.NAME]`. Shared by all who hold a copy of the section.
+    #[serde(default, rename = "signal", deserialize_with = "shared")]
+    pub signals: Arc<BTreeMap<Name, SignalSection>>,
 }
 
 fn default_microstop_below_ms() -> u64 {
     300_000
+}
+
+fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<BTreeMap<Name, SignalSection>>, D::Error> {
+    BTreeMap::deserialize(deserializer).map(Arc::new)
 }
 
 fn default_stop_states() -> Vec<MachineState> {
@@ -217,7 +222,7 @@ impl MachineSection {
             let text = format!("a machine has one state, and signal {first} gives it already");
             problems.add(at.key("signal").key(second), text);
         }
-        for (name, signal) in &self.signals {
+        for (name, signal) in self.signals.iter() {
             signal.check(&at.key("signal").key(name), problems);
         }
     }

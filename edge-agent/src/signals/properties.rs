@@ -232,7 +232,7 @@ fn machine(signals: BTreeMap<Name, SignalSection>, missing: Option<u64>, no_data
         missing_counts_signal: None,
         no_data_after_ms: no_data,
         stop_states: vec![MachineState::Stopped, MachineState::Maintenance],
-        signals,
+        signals: signals.into(),
     }
 }
 

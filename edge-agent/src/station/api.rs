@@ -41,6 +41,8 @@ pub struct View {
     pub entries: Vec<Entry>,
     pub ready_for_operators: bool,
     pub undo_s: u32,
+    pub from_scanners: Vec<FromScanner>,
+    pub pages: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -156,30 +158,91 @@ pub struct Entry {
     pub machine: Option<Name>,
     pub operator: Option<String>,
     pub text: String,
+    pub said: Option<Said>,
     pub at_central: bool,
     pub undo_until: Option<Moment>,
     pub undone: bool,
 }
 
+/// What an entry says, for a page to say in its own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Said {
+    Job { action: JobAction, work_order: String },
+    Pieces { good: u32, scrap: u32, rework: u32, reason: Option<String> },
+    Help { active: bool },
+    Code { text: String },
+}
+
 /// The answer to what is durable.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
     pub id: Uuid,
     pub at: Moment,
     pub text: String,
     pub already: bool,
     /// Scans only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meaning: Option<Meaning>,
+}
+
+/// A code that a scanner of the agent read, and what a page would have been answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FromScanner {
+    pub id: Uuid,
+    pub at: Moment,
+    pub scanner: Name,
+    /// None of a badge.
+    pub code: Option<String>,
+    pub outcome: ScanOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum ScanOutcome {
+    Stored {
+        stored: Stored,
+    },
+    /// The code is stored all the same, unless it is a badge; what it asks for is not done.
+    Refused {
+        refusal: Refusal,
+    },
 }
 
 /// What a scanned code turned out to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Meaning {
-    Operator { number: String, name: String, change: OperatorChange },
-    WorkOrder { work_order: String, job: JobOutcome },
-    Code { text: String, problem: Option<String> },
+    Operator {
+        number: String,
+        name: String,
+        change: OperatorChange,
+    },
+    WorkOrder {
+        work_order: String,
+        job: JobOutcome,
+        /// Where it is worked on, or would be.
+        #[serde(default)]
+        machine: Option<Name>,
+        /// The machine that the order names, where that is another one.
+        #[serde(default)]
+        planned_for: Option<PlannedFor>,
+    },
+    Code {
+        text: String,
+        problem: Option<String>,
+    },
+    /// It begins like a work order's label, and there is no such order here.
+    UnknownWorkOrder {
+        text: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedFor {
+    pub title: String,
+    /// Whether it stands at this station.
+    pub is_here: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,16 +263,16 @@ pub enum JobOutcome {
 }
 
 /// Why nothing was stored, for the operator.
-#[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{detail}")]
 pub struct Refusal {
     pub detail: String,
     pub code: RefusalCode,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Moment>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCode {
     UnknownBadge,
@@ -222,6 +285,9 @@ pub enum RefusalCode {
     UnknownStop,
     UnknownReason,
     TooLate,
+    NoPin,
+    JobNotRunning,
+    StopNotOver,
     NotAllowed,
     Invalid,
     NotStored,

@@ -3,14 +3,24 @@
 //! Hashes are argon2id in PHC form. All badges of a plant share salt and parameters, so that a badge costs one hash and not
 //! one per operator.
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
 use protocol::master_data::Operator;
 
 /// A hash that wants more memory (KiB) or rounds than this is not tried: it would take the agent's computer down.
 const MEMORY_KIB_MAX: u32 = 64 * 1024;
 const ROUNDS_MAX: u32 = 16;
+/// The C library maps what is larger apart from its heap, every time, and gives it back when it is freed.
+const MAPPED_APART_BYTES: usize = 32 * 1024 * 1024;
 /// No badge is longer: 128 characters.
 pub const SECRET_BYTES_MAX: usize = 4 * 128;
+
+/// What one hash works in. Its capacity is larger than what is used, and only what is used is ever resident: below that
+/// size the heap would keep for good what a hash once took: as central makes them 4 MiB, by their limits all the agent has.
+fn working_memory(params: &Params) -> Vec<Block> {
+    let mut blocks = Vec::with_capacity(params.block_count().max(MAPPED_APART_BYTES / Block::SIZE + 1));
+    blocks.resize(params.block_count(), Block::new());
+    blocks
+}
 
 /// Hash of `secret` by the recipe in `like`; none when that is no argon2id within limits.
 fn hashed(secret: &str, like: &PasswordHash) -> Option<Vec<u8>> {
@@ -22,7 +32,9 @@ fn hashed(secret: &str, like: &PasswordHash) -> Option<Vec<u8>> {
     }
     let mut out = vec![0; like.hash.as_ref()?.len()];
     let salt = like.salt.as_ref()?;
-    Argon2::new(algorithm, version, params).hash_password_into(secret.as_bytes(), salt.as_ref(), &mut out).ok()?;
+    let mut memory = working_memory(&params);
+    let argon2 = Argon2::new(algorithm, version, params);
+    argon2.hash_password_into_with_memory(secret.as_bytes(), salt.as_ref(), &mut out, memory.as_mut_slice()).ok()?;
     Some(out)
 }
 

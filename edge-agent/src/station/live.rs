@@ -1,6 +1,7 @@
 //! The stream of views: one task composes, every open page gets the same bytes.
 //!
-//! A view is sent when it differs from the one before in anything but its time, at most four times a second.
+//! A view is sent when it differs from the one before in anything but its time: at most four times a second, and at once
+//! when somebody entered something.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ impl Live {
     async fn feed(mut self, page: mpsc::Sender<Bytes>, _place: OwnedSemaphorePermit) {
         self.events.mark_unchanged();
         let Ok(view) = self.station.view().await else { return };
-        let mut next = framed("view", &view);
+        let mut next = framed("view", &View { pages: pages(&self.places), ..view });
         loop {
             tokio::select! {
                 () = self.stopping.cancelled() => return,
@@ -67,6 +68,11 @@ impl Live {
             };
         }
     }
+}
+
+/// Pages that watch.
+fn pages(places: &Semaphore) -> usize {
+    STREAMS_MAX - places.available_permits()
 }
 
 #[derive(serde::Serialize)]
@@ -86,6 +92,7 @@ async fn publish_views(
     stopping: CancellationToken,
 ) {
     let (mut appended, mut central) = (station.buffer().appended(), station.central());
+    let mut desk = station.desk();
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut standing = None;
@@ -94,8 +101,9 @@ async fn publish_views(
         tokio::select! {
             () = stopping.cancelled() => return,
             _ = look.tick() => {}
+            Ok(()) = desk.changed() => {}
         }
-        if places.available_permits() == STREAMS_MAX {
+        if pages(&places) == 0 {
             (standing, shown) = (None, None);
             continue;
         }
@@ -107,7 +115,7 @@ async fn publish_views(
             standing = Some((position.acknowledged, position.backlog_events));
         }
         let Some((acknowledged, waiting_events)) = standing else { continue };
-        let view = station.view_at(acknowledged, waiting_events);
+        let view = View { pages: pages(&places), ..station.view_at(acknowledged, waiting_events) };
         if shown.as_ref().is_none_or(|shown| View { at: view.at, ..shown.clone() } != view) {
             publish.send_replace(framed("view", &view));
             shown = Some(view);

@@ -5,7 +5,8 @@
 //! # The way of an entry
 //! [`routes`] (HTTP, within [`guard`]) → [`shell`] (one task) → [`desk`] (pure: whether it may be, and what it leads to) →
 //! [`crate::capture`] (in order with what machines do) → [`crate::buffer`] → answered. On its way to central it is an event
-//! like any other.
+//! like any other. A code that a scanner of the agent reads comes in by [`scanners`] and goes the same way; what became of
+//! it is part of every page's view.
 //!
 //! - **Who writes**: [`shell`] alone. **Who deletes**: the desk forgets entries beyond the last few hundred.
 //! - **Why a retry is safe**: the page gives every entry an id; the desk remembers ids in the transaction of their events.
@@ -27,18 +28,21 @@ mod endpoint;
 mod guard;
 mod live;
 mod routes;
+mod scanners;
 mod shell;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
+pub use scanners::{Gone, Read, ScanReceiver, ScanSender};
 pub use shell::Surroundings;
 
-/// Serves the page until `stopping`, then finishes what it is storing.
+/// Serves the page, and takes what scanners read, until `stopping`; then finishes what it is storing.
 pub async fn serve(
     surroundings: Surroundings,
     capture: CaptureSender,
+    scans: ScanReceiver,
     status: Subject,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -46,11 +50,13 @@ pub async fn serve(
     let listen: SocketAddr = section.listen;
     let (station, desk) = shell::open(surroundings, capture, stopping.clone()).await?;
     let (live, views) = live::Live::start(station.clone(), stopping.clone());
+    let scans = tokio::spawn(scans.hand_over(station.clone(), stopping.clone()));
     let guard = guard::Guard::new(&crate::run::host_name(), &section.hosts);
     let router = routes::router(routes::Served { station, live }, guard);
     let views = tokio::spawn(views);
     let page = tokio::spawn(endpoint::serve(listen, router, status, stopping));
     desk.await;
+    scans.await?;
     // Answers that were given are out; streams end by themselves.
     page.await?;
     views.await?;

@@ -78,7 +78,11 @@ impl IntoResponse for Refusal {
             | RefusalCode::UnknownMachine
             | RefusalCode::UnknownStop
             | RefusalCode::UnknownReason => StatusCode::NOT_FOUND,
-            RefusalCode::TooLate | RefusalCode::NotAllowed => StatusCode::CONFLICT,
+            RefusalCode::TooLate
+            | RefusalCode::NoPin
+            | RefusalCode::JobNotRunning
+            | RefusalCode::StopNotOver
+            | RefusalCode::NotAllowed => StatusCode::CONFLICT,
             RefusalCode::NotStored => StatusCode::SERVICE_UNAVAILABLE,
         };
         (status, Json(self)).into_response()

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use process::clock::Clock;
-use protocol::event::PieceQuality;
+use process::clock::{Clock, Moment as Taken};
+use protocol::event::{PieceQuality, Scan};
 use protocol::id::{Name, Seq};
 use protocol::master_data::MasterData;
 use protocol::time::ClockQuality;
@@ -22,7 +22,10 @@ use uuid::Uuid;
 use super::api::{Moment, Refusal, RefusalCode, Stored, View};
 use super::configuration::StationSection;
 use super::credentials::{self, SECRET_BYTES_MAX};
-use super::desk::{Command, Decision, Desk, Floor, MachineNow, Request, Rules, ScanOf, Stamp, text_of, work_order_in};
+use super::desk::{
+    Command, Decision, Desk, Floor, MachineNow, Request, Rules, ScanOf, ScannedBy, Stamp, text_of, work_order_in,
+};
+use super::scanners::{Gone, Read};
 use super::view::{self, Standing};
 use crate::buffer::{Buffer, BufferError};
 use crate::capture::CaptureSender;
@@ -224,7 +227,7 @@ impl Owner {
         let judging = self.known.judging();
         if let Some(decision) = self.desk().tick(&self.known.floor(&judging)) {
             // Nobody waits for it: what could not be stored comes up again.
-            let _ = self.commit(decision).await;
+            let _ = self.commit(decision, None).await;
         }
     }
 
@@ -234,7 +237,7 @@ impl Owner {
             Ask::Store(request, to) => {
                 let decided = self.desk().decide(&request, &self.known.floor(&judging));
                 let answer = match decided {
-                    Ok(decision) => self.commit(decision).await,
+                    Ok(decision) => self.commit(decision, request.taken()).await,
                     Err(refusal) => Err(refusal),
                 };
                 (answer, to)
@@ -248,12 +251,13 @@ impl Owner {
         let _ = to.send(answer);
     }
 
-    async fn commit(&self, decision: Decision) -> Result<Stored, Refusal> {
+    /// Events happened at `taken`, else at this moment.
+    async fn commit(&self, decision: Decision, taken: Option<Taken>) -> Result<Stored, Refusal> {
         let Decision { desk, events, answer } = decision;
-        if desk == *self.desk() {
+        if events.is_empty() && desk == *self.desk() {
             return Ok(answer);
         }
-        let taken = self.known.surroundings.clock.now();
+        let taken = taken.unwrap_or_else(|| self.known.surroundings.clock.now());
         let occurrence = |(origin, kind)| Item::Occurrence(Occurrence { origin, taken, source_at: None, kind });
         let items: Vec<Item> = events.into_iter().map(occurrence).collect();
         let has_events = !items.is_empty();
@@ -325,20 +329,22 @@ impl Station {
             Some((true, false)) => {
                 Err(self.ask(|answer| Ask::WrongPin(number, answer)).await.err().unwrap_or_else(busy))
             }
-            Some((false, false)) => {
-                Err(RefusalCode::NotAllowed.because("This operator has no PIN. Log on with the badge."))
-            }
+            Some((false, false)) => Err(RefusalCode::NoPin.because("This operator has no PIN. Log on with the badge.")),
             None => Err(RefusalCode::UnknownOperator.because("Nobody has this number. Check it and try again.")),
         }
     }
 
-    /// The number of whoever holds a badge.
     async fn badge_holder(&self, badge: String) -> Result<Option<String>, Refusal> {
+        let _place = self.place()?;
+        self.holder(badge).await
+    }
+
+    /// The number of whoever holds a badge, however many wait to know it.
+    async fn holder(&self, badge: String) -> Result<Option<String>, Refusal> {
         let badge = badge.trim().to_owned();
         if badge.is_empty() || badge.len() > SECRET_BYTES_MAX {
             return Ok(None);
         }
-        let _place = self.place()?;
         let _turn = self.checking.acquire().await.map_err(|_| busy())?;
         let known = self.known.master_data.borrow().clone();
         let checked = tokio::task::spawn_blocking(move || {
@@ -372,19 +378,49 @@ impl Station {
         let section = &self.known.surroundings.section;
         let page = Name::new("station-page").map_err(|error| RefusalCode::Invalid.because(error.to_string()))?;
         let scan = decode::scan(&page, raw, section.gs1, section.group_separator.as_deref());
-        let master_data = self.known.master_data.borrow().clone();
-        let orders = master_data.work_orders.iter().map(|it| it.code.as_str());
-        let may_be_badge = scan.elements.is_empty() && work_order_in(&scan, orders, &self.known.rules).is_none();
-        let badge_of = match text_of(&scan).filter(|_| may_be_badge) {
-            Some(text) => self.badge_holder(text.to_owned()).await?,
+        let badge_of = match self.may_be_badge(&scan) {
+            Some(text) => self.badge_holder(text).await?,
             None => None,
         };
-        self.store(id, Command::Scan(Box::new(ScanOf { scan, badge_of, operator, machine }))).await
+        let by = ScannedBy::Page { operator, machine };
+        self.store(id, Command::Scan(Box::new(ScanOf { scan, badge_of, by }))).await
+    }
+
+    /// What a scanner of the agent read; durable when it returns. However busy the station is, it waits: nobody else has
+    /// the code, and before it is known whether it is a badge, it must not be stored.
+    pub(super) async fn take(&self, read: Read) -> Result<(), Gone> {
+        let Read { scan, machine, taken } = read;
+        let badge_of = match self.may_be_badge(&scan) {
+            Some(text) => self.holder(text).await.map_err(|_| Gone)?,
+            None => None,
+        };
+        let by = ScannedBy::Scanner { machine, taken };
+        let command = Command::Scan(Box::new(ScanOf { scan, badge_of, by }));
+        let request = Request { id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(), command };
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(Ask::Store(request, answer)).await.map_err(|_| Gone)?;
+        match answered.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+
+    /// The text of a code that is neither a work order nor GS1.
+    fn may_be_badge(&self, scan: &Scan) -> Option<String> {
+        let master_data = self.known.master_data.borrow().clone();
+        let orders = &master_data.work_orders;
+        let is_known = !scan.elements.is_empty() || work_order_in(scan, orders, &self.known.rules).is_some();
+        text_of(scan).filter(|_| !is_known).map(str::to_owned)
     }
 
     pub(super) async fn view(&self) -> Result<View, BufferError> {
         let position = self.known.surroundings.buffer.position().await?;
         Ok(self.view_at(position.acknowledged, position.backlog_events))
+    }
+
+    /// Changes with every entry.
+    pub(super) fn desk(&self) -> watch::Receiver<Arc<Desk>> {
+        self.known.desk.clone()
     }
 
     /// The view, where the log stands so.

@@ -16,12 +16,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Surroundings;
 use super::configuration::StationSection;
 use super::credentials::tests::operator;
+use super::{Read, ScanSender, Surroundings};
 use crate::capture::tests::{Agent, sections};
 use crate::clock::ClockTrust;
 use crate::reading::{Item, Nature, Reading};
+use crate::sources::scanner::decode;
 use crate::status::report::{CentralReport, UplinkState};
 
 const MACHINES: &str = "[[machine]]\nname = \"press\"\nmicrostop_below_ms = 1000\n[machine.signal.c]\nrole = \"counter\"\n\
@@ -31,6 +32,7 @@ const MACHINES: &str = "[[machine]]\nname = \"press\"\nmicrostop_below_ms = 1000
 struct World {
     agent: Agent,
     central: watch::Sender<CentralReport>,
+    scanning: ScanSender,
     stopping: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
     address: String,
@@ -89,7 +91,8 @@ impl World {
         };
         let stopping = CancellationToken::new();
         let status = agent.board.subject("station", "station");
-        let serving = tokio::spawn(super::serve(surroundings, agent.capture.clone(), status, stopping.clone()));
+        let (scanning, scans) = ScanSender::channel();
+        let serving = tokio::spawn(super::serve(surroundings, agent.capture.clone(), scans, status, stopping.clone()));
         let address = loop {
             let condition = agent.board.condition("station").unwrap();
             match condition.reason.strip_prefix("http://") {
@@ -97,7 +100,7 @@ impl World {
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         };
-        let world = World { agent, central, stopping, serving, address };
+        let world = World { agent, central, scanning, stopping, serving, address };
         world.until(|view| view["machines"].as_array().unwrap().len() == 2).await;
         world
     }
@@ -146,6 +149,13 @@ impl World {
         let (status, answer) = self.post(path, &body).await;
         assert_eq!(status, 200, "{path} {body}: {answer}");
         answer
+    }
+
+    /// Read by a scanner of the agent, and stored.
+    async fn read_code(&self, code: &str) {
+        let scan = decode::scan(&name("gun"), code.as_bytes(), decode::Gs1Reading::Auto, None);
+        let read = Read { scan, machine: Some(name("press")), taken: self.agent.clock.now() };
+        tokio::time::timeout(Duration::from_secs(20), self.scanning.take(read)).await.unwrap().unwrap();
     }
 
     async fn log_on(&self, number: &str) {
@@ -208,7 +218,9 @@ async fn a_shift_is_entered_without_network_and_is_all_there_after_the_power_was
     world.entered("log-on", json!({ "id": id(), "number": "18", "pin": "pin-18" })).await;
     let scan = json!({ "id": id(), "raw": base64("WO-1\r"), "operator": "17", "machine": "press" });
     let scanned = world.entered("scan", scan.clone()).await;
-    assert_eq!(scanned["meaning"], json!({ "is": "work_order", "work_order": "WO-1", "job": "started" }));
+    let started =
+        json!({ "is": "work_order", "work_order": "WO-1", "job": "started", "machine": "press", "planned_for": null });
+    assert_eq!(scanned["meaning"], started);
     for shown in [100, 110] {
         world.count(shown).await;
     }
@@ -372,6 +384,43 @@ async fn a_badge_logs_on_wherever_it_is_scanned_and_its_bytes_are_nowhere() {
         run.events.iter().all(|event| !event.body.windows(8).any(|it| it == b"badge-18")) && !kept.contains("badge-18")
     );
     assert_eq!(run.events.len(), 2);
+    world.kill().await;
+}
+
+#[tokio::test]
+async fn what_a_scanner_of_the_agent_reads_is_taken_like_a_scan_on_the_page_and_kept_for_pages_to_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path()).await;
+    for code in ["WO-1", "badge-18", "WO-1", "4006381333931"] {
+        world.read_code(code).await;
+    }
+    let view = world.view().await;
+    assert_eq!(
+        (&view["operators"][0]["name"], &view["machines"][0]["job"]["work_order"]),
+        (&json!("Ben"), &json!("WO-1"))
+    );
+    let told: Vec<_> = view["from_scanners"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["code"].clone(), it["outcome"]["stored"]["meaning"]["is"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [("WO-1", "work_order"), ("", "operator"), ("WO-1", "work_order"), ("4006381333931", "code")]
+            .map(|(code, is)| (if code.is_empty() { Value::Null } else { json!(code) }, json!(is)))
+    );
+    let run = world.agent.buffer.read(Seq::NONE, 100, 1 << 20).await.unwrap();
+    let kept = format!("{:?}", world.agent.buffer.states().await.unwrap());
+    assert!(run.events.iter().all(|event| !event.body.windows(8).any(|it| it == b"badge-18")));
+    assert!(!kept.contains("badge-18"));
+    let kinds = world.agent.kinds().await;
+    let scans = kinds.iter().filter(|kind| matches!(kind, EventKind::Scan(it) if it.source.as_str() == "gun")).count();
+    assert_eq!((scans, kinds.len()), (3, 5), "{kinds:?}");
+    world.kill().await;
+
+    let world = World::open(dir.path()).await;
+    assert_eq!(world.view().await["from_scanners"], view["from_scanners"], "after the power was gone");
     world.kill().await;
 }
 

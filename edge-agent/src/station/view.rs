@@ -8,13 +8,16 @@ use protocol::master_data::{MasterData, Product};
 use protocol::time::UtcMicros;
 
 use super::api::{
-    Central, Entry, Job, LoggedOn, Machine, Moment, Of, PiecesSince, Reason, Reasons, Stop, View, WorkOrder,
+    Central, Entry, FromScanner, Job, LoggedOn, Machine, Moment, Of, PiecesSince, Reason, Reasons, Stop, View,
+    WorkOrder,
 };
 use super::desk::{self, Desk, Floor, MachineNow, is_shown};
 use crate::status::report::{CentralReport, UplinkState};
 
 const ENTRIES_SHOWN: usize = 50;
 const ENTRIES_SHOWN_FOR_US: i64 = 24 * 3_600_000_000;
+/// Whoever scanned has left after so long; the entry is in the list.
+const SCANNED_SHOWN_FOR_US: u64 = 10 * 60_000_000;
 /// The page lists them; a plant with more open orders gives each its machine.
 const WORK_ORDERS_SHOWN: usize = 200;
 
@@ -46,7 +49,21 @@ pub(super) fn compose(desk: &Desk, floor: &Floor<'_>, plant: &Name, standing: &S
         entries: entries(desk, floor, standing.acknowledged),
         ready_for_operators: !master_data.operators.is_empty(),
         undo_s: floor.rules.undo_s,
+        from_scanners: from_scanners(desk, floor),
+        pages: 0,
     }
+}
+
+fn from_scanners(desk: &Desk, floor: &Floor<'_>) -> Vec<FromScanner> {
+    let recent = desk.from_scanners.iter().filter(|it| floor.now.since_us(it.stamp) < SCANNED_SHOWN_FOR_US);
+    let shown = recent.map(|it| FromScanner {
+        id: it.id,
+        at: Moment(it.stamp.at),
+        scanner: it.scanner.clone(),
+        code: it.code.clone(),
+        outcome: it.outcome.clone(),
+    });
+    shown.collect()
 }
 
 fn central(standing: &Standing, now: UtcMicros) -> Central {
@@ -165,6 +182,7 @@ fn entries(desk: &Desk, floor: &Floor<'_>, acknowledged: Seq) -> Vec<Entry> {
                 machine: it.machine.clone(),
                 operator: it.operator.clone(),
                 text: it.text.clone(),
+                said: it.said.clone(),
                 at_central: it.seq.is_some_and(|seq| seq <= acknowledged),
                 undo_until: undoable.then(|| Moment(it.stamp.at.plus_us(i64::from(floor.rules.undo_s) * 1_000_000))),
                 undone: it.undone,

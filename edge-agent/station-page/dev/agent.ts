@@ -78,6 +78,8 @@ const view: View = {
   entries: [],
   ready_for_operators: true,
   undo_s: 120,
+  from_scanners: [],
+  pages: 1,
 };
 
 const PEOPLE: Record<string, string> = { "101": "Anna Berger", "102": "Ben Yilmaz", "103": "Katarzyna Nowak" };
@@ -156,7 +158,7 @@ function take(path: string, body: Body): Said {
       more = { meaning: { is: "operator", number, name: PEOPLE[number], change } };
     } else if (order) {
       const job = body.operator ? (body.machine ? "switched" : "asks_for_machine") : "asks_for_operator";
-      more = { meaning: { is: "work_order", work_order: order.code, job } };
+      more = { meaning: { is: "work_order", work_order: order.code, job, machine: body.machine, planned_for: null } };
     } else more = { meaning: { is: "code", text: scanned, problem: null } };
   }
   const entry: Entry = {
@@ -166,6 +168,7 @@ function take(path: string, body: Body): Said {
     machine: body.machine ?? null,
     operator: PEOPLE[body.operator] ?? null,
     text,
+    said: null,
     at_central: false,
     undo_until: path === "pieces" ? ago(-2) : null,
     undone: false,

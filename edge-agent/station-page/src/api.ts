@@ -31,6 +31,21 @@ export interface View {
   ready_for_operators: boolean;
   /** How long an entry of pieces may be taken back. */
   undo_s: number;
+  /** What scanners of the agent read for this station, newest last: at most 8 of the last 10 minutes. */
+  from_scanners: FromScanner[];
+  /** Pages that watch this station, this one included. */
+  pages: number;
+}
+
+/** A code that a scanner of the agent read. What the page would have been answered, had it been scanned here. */
+export interface FromScanner {
+  id: string;
+  at: Moment;
+  scanner: string;
+  /** Null of a badge. */
+  code: string | null;
+  /** A refused code is stored all the same, unless it is a badge; what it asks for is not done. */
+  outcome: { is: "stored"; stored: Scanned } | { is: "refused"; refusal: Refusal };
 }
 
 export interface Central {
@@ -120,13 +135,21 @@ export interface Entry {
   machine: string | null;
   /** The name of who entered it. */
   operator: string | null;
-  /** One line that says what was entered. */
+  /** One line that says what was entered, in English. */
   text: string;
+  /** The same, for the page to say in its own words; null where the kind or the text says it all. */
+  said: Said | null;
   at_central: boolean;
   /** Pieces only, while they may be taken back. */
   undo_until: Moment | null;
   undone: boolean;
 }
+
+export type Said =
+  | { is: "job"; action: JobChange["action"]; work_order: string }
+  | { is: "pieces"; good: number; scrap: number; rework: number; reason: string | null }
+  | { is: "help"; active: boolean }
+  | { is: "code"; text: string };
 
 export interface Stored {
   id: string;
@@ -151,6 +174,9 @@ export interface Refusal {
     | "unknown_stop"
     | "unknown_reason"
     | "too_late"
+    | "no_pin"
+    | "job_not_running"
+    | "stop_not_over"
     | "not_allowed"
     | "invalid"
     | "not_stored";
@@ -196,13 +222,19 @@ export type Help = Identified & { operator: string | null; machine: string; acti
 
 /** `POST scan`: what a scanner typed, as bytes in base 64. What it is decides the agent. */
 export type Scan = Identified & { raw: string; operator: string | null; machine: string | null };
-export type Scanned = Stored & {
-  meaning:
-    | { is: "operator"; number: string; name: string; change: "logged_on" | "logged_off" | "already_on" }
-    | {
-        is: "work_order";
-        work_order: string;
-        job: "started" | "switched" | "already_running" | "asks_for_machine" | "asks_for_operator";
-      }
-    | { is: "code"; text: string; problem: string | null };
-};
+export type Scanned = Stored & { meaning: Meaning };
+export type Meaning =
+  | { is: "operator"; number: string; name: string; change: "logged_on" | "logged_off" | "already_on" }
+  | ScannedOrder
+  | { is: "code"; text: string; problem: string | null }
+  /** It begins like a work order's label, and there is no such order here. */
+  | { is: "unknown_work_order"; text: string };
+export interface ScannedOrder {
+  is: "work_order";
+  work_order: string;
+  job: "started" | "switched" | "already_running" | "asks_for_machine" | "asks_for_operator";
+  /** Where it is worked on, or would be. */
+  machine: string | null;
+  /** The machine that the order names, where that is another one; and whether it stands at this station. */
+  planned_for: { title: string; is_here: boolean } | null;
+}

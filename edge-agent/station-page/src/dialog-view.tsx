@@ -13,10 +13,11 @@ import { type Dialog, useStation } from "./station/station";
 /** What is open over the page. Nothing, when its machine or stop has gone meanwhile. */
 export function DialogView({ dialog }: { dialog: Dialog }) {
   const { view } = useStation();
-  if (dialog.is === "log_on") return <LogOnPanel goesOn={dialog.afterwards !== null} />;
+  if (dialog.is === "log_on")
+    return <LogOnPanel goesOn={dialog.afterwards !== null} asksWho={dialog.question !== undefined} />;
   if (dialog.is === "entries") return <EntriesPanel />;
   if (dialog.is === "central") return <CentralPanel />;
-  if (dialog.is === "start_where") return <StartWherePanel workOrder={dialog.work_order} />;
+  if (dialog.is === "start_where") return <StartWherePanel order={dialog.order} />;
   const machine = view.machines.find(({ name }) => name === dialog.machine);
   if (!machine) return null;
   switch (dialog.is) {

@@ -1,6 +1,6 @@
 import { expect, type Page } from "@playwright/test";
 import { logIn } from "../stage/people.ts";
-import { type MachineName, TITLES } from "../stage/plant.ts";
+import { type MachineName, PLANT, TITLES } from "../stage/plant.ts";
 import { SIZES, test } from "../stage/scenario.ts";
 
 test.use({ scene: "dashboard" });
@@ -45,7 +45,7 @@ test("a stop is explained on the page of its machine", async ({ stage, plant: _,
   await dialog.getByRole("button", { name: "Give this reason" }).click();
   await expect(dialog).toBeHidden();
   await expect(row).toContainText("Tool broken");
-  await expect(row).toContainText("ada");
+  await expect(row).toContainText("Ada Auer");
   await page
     .getByRole("link", { name: /^Plant now/ })
     .first()
@@ -170,6 +170,34 @@ test("everything is reached on a phone", async ({ plant: _, visit }) => {
   await expect(plantNow(page)).toBeVisible();
 });
 
+test("a stop is explained with the thumb, without scrolling sideways", async ({ stage, plant: _, visit }) => {
+  await stage.machine("oven-1", { state: "stopped" });
+  const page = await visit.dashboard("/stops", { size: SIZES.phone });
+  const explain = page.getByRole("button", { name: /^Explain the stop of oven-1/ });
+  await explain.scrollIntoViewIfNeeded();
+  await expect(explain).toBeInViewport({ ratio: 0.999 });
+  expect((await explain.boundingBox())?.height).toBeGreaterThanOrEqual(44);
+  await explain.click();
+  await expect(page.getByRole("dialog")).toBeVisible();
+});
+
+test("a screen that nobody logs on to shows the plant by its token, until that is revoked", async ({
+  stage,
+  plant: _,
+  visit,
+}) => {
+  visit.provokes(/status of 401/);
+  const made = await stage.central("token", "add", "wall", "--scope", "read", "--json");
+  const { secret } = JSON.parse(made) as { secret: string };
+  const page = await visit.stranger(`/kiosk?plant=${PLANT}#token=${secret}`, { size: SIZES.wall });
+  await expect(page.getByRole("article")).toHaveCount(Object.keys(TITLES).length);
+  await stage.machine("press-2", { state: "setup" });
+  await expect(tile(page, "press-2")).toContainText("Setup");
+  await stage.central("token", "revoke", "wall");
+  await expect(page.getByText("This screen's token is not taken any more")).toBeVisible({ timeout: 90_000 });
+  expect(page.url()).not.toContain(secret);
+});
+
 test("a session that ended leads to the log-in and back to where one was", async ({ plant, people, visit }) => {
   visit.provokes(/status of 401/);
   const leo = await people.letIn("leo", "shift_lead", "Leo Lang");
@@ -188,4 +216,25 @@ test("a session that ended leads to the log-in and back to where one was", async
   await page.getByRole("button", { name: "Menu of Leo Lang" }).click();
   await page.getByRole("button", { name: "Log out" }).click();
   await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
+});
+
+test("this shift is among the ranges as soon as the calendar has one", async ({ plant, visit }) => {
+  const page = await visit.dashboard("/stops");
+  const shift = page.getByRole("button", { name: "This shift" });
+  await expect(page.getByRole("button", { name: "7 days" })).toBeVisible();
+  await expect(shift).toBeHidden();
+  const days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+  const pattern = [
+    { name: "Early", days, starts: "00:00", ends: "12:00" },
+    { name: "Late", days, starts: "12:00", ends: "00:00" },
+  ];
+  const since_monday_ms = ((new Date().getUTCDay() + 6) % 7) * 86_400_000;
+  const first_monday = new Date(Date.now() - since_monday_ms).toISOString().slice(0, 10);
+  await plant.api.ask("POST", "/shifts", { plant: PLANT, first_monday, weeks: 2, pattern });
+  await shift.click();
+  await expect(page).toHaveURL(/range=shift/);
+  for (const path of ["/stops", `/machines/${plant.id("press-1")}`]) {
+    const opened = await visit.dashboard(`${path}?range=shift`);
+    await expect(opened.getByRole("button", { name: "This shift" })).toHaveAttribute("aria-pressed", "true");
+  }
 });

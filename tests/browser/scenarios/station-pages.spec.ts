@@ -14,6 +14,19 @@ async function lookInto(page: Page, opens: string | RegExp, name: string): Promi
   await lookAt(page, name);
 }
 
+/** Everything that is tapped is hit with gloves: 48 px in both directions. */
+async function expectToBeHitWithGloves(page: Page): Promise<void> {
+  const small = await page.evaluate(() => {
+    const tapped = Array.from(document.querySelectorAll("button, a[href], input, textarea"));
+    const shown = tapped.filter((one) => !one.closest("[inert]") && one.checkVisibility());
+    return shown
+      .map((one) => ({ html: one.outerHTML.slice(0, 200), box: one.getBoundingClientRect() }))
+      .filter(({ box }) => box.height < 47.5 || box.width < 47.5)
+      .map(({ html, box }) => `${Math.round(box.width)} x ${Math.round(box.height)}: ${html}`);
+  });
+  expect(small).toEqual([]);
+}
+
 async function close(page: Page): Promise<void> {
   await dialog(page).getByRole("button", { name: "Close" }).click();
   await expect(dialog(page)).toBeHidden();
@@ -74,4 +87,52 @@ test("the station without the network: nothing is wrong in any size and theme", 
   await lookAt(page, "station-offline");
   await stage.direct({ do: "mend_network" });
   await expect(page.getByRole("button", { name: "Connected" })).toBeVisible();
+});
+
+test("the station in German, and with gloves: nothing is wrong in any size and theme", async ({
+  stage,
+  plantAtWork: _,
+  visit,
+}) => {
+  const page = await visit.station("press-1");
+  await page.getByRole("button", { name: "Deutsch" }).click();
+  await expect(page.getByRole("button", { name: "Stück melden" })).toBeVisible();
+  await page
+    .getByRole("list", { name: "Bediener" })
+    .getByRole("button", { name: /Anna Berger/ })
+    .first()
+    .click();
+  await lookAt(page, "station-german");
+  await expectToBeHitWithGloves(page);
+  for (const [opens, name] of [
+    ["Stück melden", "pieces"],
+    ["Auftrag wechseln", "switch-job"],
+    ["Auftrag beenden", "finish-job"],
+    ["Schichtnotiz", "shift-note"],
+    [/^Eingaben/, "entries"],
+    ["Verbunden", "connection"],
+    ["Anmelden", "log-on"],
+  ] as const) {
+    await lookInto(page, opens, `station-german-${name}`);
+    await expectToBeHitWithGloves(page);
+    if (name === "entries") await expect(dialog(page)).not.toContainText(/logged on|started|scrap|Scanned/);
+    await dialog(page).getByRole("button", { name: "Schließen" }).click();
+    await expect(dialog(page)).toBeHidden();
+  }
+  await stage.machine("welder-2", { state: "stopped" });
+  await page.getByRole("link", { name: "Alle Maschinen" }).click();
+  await lookAt(page, "station-german-machines");
+  await expectToBeHitWithGloves(page);
+  await page.getByRole("link", { name: /^Welding cell 2/ }).click();
+  await expect(page.getByRole("heading", { name: "Warum steht sie?" })).toBeVisible();
+  await lookAt(page, "station-german-stopped");
+  await expectToBeHitWithGloves(page);
+  await lookInto(page, /^Stillstände/, "station-german-stops");
+  await dialog(page)
+    .getByRole("button", { name: /^Kein Grund/ })
+    .click();
+  await dialog(page).getByRole("button", { name: "Teilen", exact: true }).click();
+  await expect(dialog(page)).toContainText("Dieser Stillstand dauert noch an.");
+  await lookAt(page, "station-german-split");
+  await expectToBeHitWithGloves(page);
 });

@@ -188,7 +188,7 @@ test("a reboot with no network keeps operators, job and entries, and entries go 
   await dialog(page).getByRole("button", { name: "Close" }).click();
 
   await stage.direct({ do: "kill_agent" });
-  await expect(page.getByRole("alert")).toContainText("The station's computer does not answer since");
+  await expect(page.getByRole("alert")).toContainText("The station's computer has not answered since");
   // What is entered meanwhile waits in the browser.
   await leaveNote(page, "The power was gone.");
   await expect(feedback(page)).toContainText("Not stored yet");

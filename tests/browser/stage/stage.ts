@@ -11,6 +11,7 @@ export interface Addresses {
 
 type Direction =
   | { do: "machine"; name: string; state?: string; total?: number }
+  | { do: "scan"; code: string }
   | { do: "cut_network" | "mend_network" | "kill_central" | "resume_central" | "kill_agent" | "resume_agent" }
   | { do: "central"; arguments: string[] }
   | { do: "rows"; sql: string }
@@ -90,6 +91,11 @@ export class Stage {
   /** A machine shows another state or counter reading; what is left out stays. */
   async machine(name: string, shows: { state?: string; total?: number }): Promise<void> {
     await this.direct({ do: "machine", name, ...shows });
+  }
+
+  /** A scanner that the agent reads by itself; done when the code is stored. */
+  async scan(code: string): Promise<void> {
+    await this.direct({ do: "scan", code });
   }
 
   /** Runs `central …`. */

@@ -12,6 +12,9 @@ use tokio_modbus::prelude::{ExceptionCode, Request, Response};
 use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::{Server, accept_tcp_connection};
 
+/// What a device that works makes, all at once, as its second ends.
+pub(super) const PIECES_PER_SECOND: u64 = 1_000;
+
 /// One device. Dropping it switches it off.
 #[derive(Debug)]
 pub(super) struct Device {
@@ -41,7 +44,7 @@ impl Service for Registers {
         self.polls.fetch_add(1, Ordering::Relaxed);
         let second = self.since.map_or(0, |since| since.elapsed().as_secs());
         // Registers 0 and 1 are the counter, high word first; it grows with time and by hand.
-        let counter = 1_000 * second + self.counter.load(Ordering::Relaxed);
+        let counter = PIECES_PER_SECOND * second + self.counter.load(Ordering::Relaxed);
         let value = |register: u16| match register {
             0 => (counter >> 16) as u16,
             1 => counter as u16,

@@ -1,36 +1,27 @@
-//! The live board: from a machine's change to the browser, the answer of the API, and many browsers at once.
+//! The live board: from a machine's change to the browser, and the answer of the API.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 
 use super::devices::{Device, sections};
-use super::{BenchSettings, Bound, Figure, Usage, percentile};
+use super::{Bound, Figure, percentile};
 use crate::harness::{Site, wait};
 
 const SAMPLES: usize = 200;
 const INTERVAL_MS: u32 = 100;
 const BOARD_MACHINES: usize = 200;
 const BOARD_ANSWERS: usize = 1_000;
-const BROWSERS: usize = 500;
-/// Each makes pieces once a second.
-const CHANGING_MACHINES: usize = 50;
-const SETTLE: Duration = Duration::from_secs(10);
 
-pub(super) async fn measure(settings: &BenchSettings) -> anyhow::Result<Vec<Figure>> {
-    let mut figures = vec![change_to_event().await?];
-    figures.extend(many_browsers(settings).await?);
-    Ok(figures)
+pub(super) async fn measure() -> anyhow::Result<Vec<Figure>> {
+    Ok(vec![change_to_event().await?, board_of_many().await?])
 }
 
 /// An open connection to the web port, asking with the site's token.
-async fn ask(site: &Site, path: &str, version: &str) -> anyhow::Result<BufReader<TcpStream>> {
+pub(super) async fn ask(site: &Site, path: &str, version: &str) -> anyhow::Result<BufReader<TcpStream>> {
     let mut stream = TcpStream::connect(site.central.web).await?;
     stream.set_nodelay(true)?;
     stream.write_all(request(site, path, version)?.as_bytes()).await?;
@@ -100,79 +91,33 @@ async fn change_to_event() -> anyhow::Result<Figure> {
     })
 }
 
-async fn many_browsers(settings: &BenchSettings) -> anyhow::Result<Vec<Figure>> {
+/// The board of many machines that stand still, asked for again and again.
+async fn board_of_many() -> anyhow::Result<Figure> {
     let site = Site::start_durable().await?;
-    let mut text = String::from("[uplink]\n");
-    let mut devices = Vec::new();
-    for number in 0..CHANGING_MACHINES {
-        let device = Device::start().await?;
-        text.push_str(&sections(&format!("machine-{number}"), device.address, 1_000, 0));
-        devices.push(device);
-        // So that they do not all count in the same moment.
-        tokio::time::sleep(Duration::from_millis(1_000 / CHANGING_MACHINES as u64)).await;
-    }
+    let device = Device::start().await?;
+    let text = format!("[uplink]\n{}", sections("press-1", device.address, 1_000, 0));
     let mut agent = site.enrol("bench", &text).await?;
     agent.resume()?;
+    add_standing_machines(&site, 1, BOARD_MACHINES).await?;
+    board_answers(&site).await
+}
+
+/// Waits for those of the site's agent, and adds as many as make a board of `all`.
+pub(super) async fn add_standing_machines(site: &Site, of_agent: usize, all: usize) -> anyhow::Result<()> {
     let machines = "SELECT count(*) FROM machine_live";
-    wait::until_equal("every machine to be heard", i64::try_from(CHANGING_MACHINES)?, || site.truth.number(machines))
-        .await?;
+    wait::until_equal("every machine to be heard", i64::try_from(of_agent)?, || site.truth.number(machines)).await?;
     let standing = format!(
         "INSERT INTO machines (plant_id, name, title, agent_id)
          SELECT plant_id, 'standing-' || n, 'Standing machine ' || n, id FROM agents, generate_series(1, {}) n;
          INSERT INTO machine_live (machine_id, plant_id, agent_id, state, state_since, good, scrap, rework, reported_at)
          SELECT id, plant_id, agent_id, 'idle', now(), 0, 0, 0, now() FROM machines WHERE name LIKE 'standing-%'",
-        BOARD_MACHINES - CHANGING_MACHINES
+        all - of_agent
     );
     site.truth.execute(&standing).await?;
-    wait::until_equal("every machine to be on the board", BOARD_MACHINES, async || {
+    wait::until_equal("every machine to be on the board", all, async || {
         Ok(site.central.api("/api/v1/board").await?["machines"].as_array().map_or(0, Vec::len))
     })
-    .await?;
-    let board = board_answers(&site).await?;
-
-    let received = Arc::new(AtomicU64::new(0));
-    let mut browsers = JoinSet::new();
-    for _ in 0..BROWSERS {
-        let mut browser = ask(&site, "/api/v1/live", "1.0").await?;
-        let received = received.clone();
-        browsers.spawn(async move {
-            let mut buffer = vec![0_u8; 64 * 1024];
-            while let Ok(read @ 1..) = browser.read(&mut buffer).await {
-                received.fetch_add(read as u64, Ordering::Relaxed);
-            }
-        });
-    }
-    tokio::time::sleep(SETTLE).await;
-    let process = site.central.process_id().context("central runs")?;
-    let told = "SELECT coalesce(sum(delta), 0)::bigint / 1000 FROM production_logs";
-    let (before, bytes_before, changes_before) =
-        (Usage::of(process)?, received.load(Ordering::Relaxed), site.truth.number(told).await?);
-    tokio::time::sleep(Duration::from_secs(settings.seconds)).await;
-    let after = Usage::of(process)?;
-    let seconds = settings.seconds as f64;
-    let changes = (site.truth.number(told).await? - changes_before) as f64 / seconds;
-    let megabytes = (received.load(Ordering::Relaxed) - bytes_before) as f64 / 1e6 / seconds;
-    anyhow::ensure!(browsers.len() == BROWSERS && browsers.try_join_next().is_none(), "a stream ended");
-    anyhow::ensure!(changes >= 0.9 * CHANGING_MACHINES as f64, "only {changes:.0} machines a second changed");
-    let what = |of: &str| format!("{BROWSERS} open dashboards receiving {CHANGING_MACHINES} changes a second: {of}");
-    let detail = format!("over {} s, {changes:.0} changes and {megabytes:.1} MB sent a second", settings.seconds);
-    Ok(vec![
-        board,
-        Figure {
-            what: what("central's processor"),
-            found: after.cpu_percent_since(&before),
-            unit: "% of a core",
-            bound: Bound::AtMost { must: 50.0, aim: 15.0 },
-            detail: detail.clone(),
-        },
-        Figure {
-            what: what("central's memory"),
-            found: after.resident_megabytes(),
-            unit: "MB",
-            bound: Bound::AtMost { must: 150.0, aim: 80.0 },
-            detail,
-        },
-    ])
+    .await
 }
 
 /// One connection that asks again and again.

@@ -4,20 +4,23 @@
 
 use std::fmt;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::{Parser, ValueEnum as _};
 
 mod capture;
 mod connected;
+mod dashboards;
 mod devices;
 mod first_page;
 mod latency;
 mod live;
 mod polling;
+mod station;
 mod throughput;
+mod usage;
 mod work;
+
+use usage::Usage;
 
 /// Measures the product on this machine and says whether it holds what it promises.
 #[derive(Debug, Clone, Parser)]
@@ -29,8 +32,8 @@ pub struct BenchSettings {
     /// How long polling and open dashboards are watched
     #[arg(long, env = "BENCH_SECONDS", default_value_t = 60)]
     pub seconds: u64,
-    /// Events per agent that throughput drains
-    #[arg(long, env = "BENCH_EVENTS", default_value_t = 200_000)]
+    /// Events per agent that throughput drains, in several rounds
+    #[arg(long, env = "BENCH_EVENTS", default_value_t = 600_000)]
     pub events: u64,
     /// Agents that are connected to the idle central
     #[arg(long, env = "BENCH_AGENTS", default_value_t = 200)]
@@ -43,8 +46,10 @@ pub enum Group {
     Throughput,
     Capture,
     Polling,
+    Station,
     Latency,
     Live,
+    Dashboards,
     Connected,
     Work,
     FirstPage,
@@ -56,8 +61,10 @@ impl Group {
             Group::Throughput => throughput::measure(settings).await,
             Group::Capture => capture::measure().await,
             Group::Polling => polling::measure(settings).await,
+            Group::Station => station::measure().await,
             Group::Latency => latency::measure().await,
-            Group::Live => live::measure(settings).await,
+            Group::Live => live::measure().await,
+            Group::Dashboards => dashboards::measure(settings).await,
             Group::Connected => connected::measure(settings).await,
             Group::Work => work::measure().await,
             Group::FirstPage => first_page::measure().await,
@@ -145,46 +152,17 @@ fn load() -> String {
     format!("{} on {processors} processors", averages.split(' ').next().unwrap_or("?"))
 }
 
-/// What a process has used so far, from `/proc`.
-#[derive(Debug, Clone, Copy)]
-struct Usage {
-    resident_bytes: f64,
-    cpu: Duration,
-    at: Instant,
-}
-
-/// Kernel ticks of `/proc/PID/stat` a second, the same on every Linux that Rust knows.
-const TICKS_PER_SECOND: f64 = 100.0;
-
-impl Usage {
-    fn of(process: u32) -> anyhow::Result<Usage> {
-        let status = std::fs::read_to_string(format!("/proc/{process}/status")).context("the process is gone")?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-        let kibibytes: f64 = resident.trim().trim_end_matches(" kB").parse()?;
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-        // The second field is a name in parentheses that may hold spaces; user and system time are fields 14 and 15.
-        let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
-        let ticks = |index: usize| -> anyhow::Result<f64> { Ok(fields.get(index).context("stat")?.parse()?) };
-        let cpu = Duration::from_secs_f64((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND);
-        Ok(Usage { resident_bytes: kibibytes * 1024.0, cpu, at: Instant::now() })
-    }
-
-    /// Percent of one core since `earlier`.
-    fn cpu_percent_since(&self, earlier: &Usage) -> f64 {
-        100.0 * (self.cpu - earlier.cpu).as_secs_f64() / (self.at - earlier.at).as_secs_f64()
-    }
-
-    fn resident_megabytes(&self) -> f64 {
-        self.resident_bytes / 1e6
-    }
-}
-
 /// The value that `share` of the sorted samples do not exceed.
 fn percentile(samples: &mut [f64], share: f64) -> f64 {
     samples.sort_by(f64::total_cmp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a small number")]
     let index = ((samples.len() as f64 * share).ceil() as usize).clamp(1, samples.len()) - 1;
     samples[index]
+}
+
+/// The middle one of an odd number of samples.
+fn median(samples: &mut [f64]) -> f64 {
+    percentile(samples, 0.5)
 }
 
 #[cfg(test)]
@@ -199,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_uses_memory() {
-        assert!(Usage::of(std::process::id()).unwrap().resident_megabytes() > 0.5);
+    fn the_median_is_the_middle_one() {
+        assert!((median(&mut [5.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
     }
 }

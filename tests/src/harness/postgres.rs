@@ -173,6 +173,12 @@ impl Cluster {
         Program::start("postgresql", &mut command, &self.log())
     }
 
+    /// Of the postmaster.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.postmaster.as_ref().map(Program::id)
+    }
+
     /// A folder that the server may write to.
     #[must_use]
     pub fn folder(&self) -> &Path {

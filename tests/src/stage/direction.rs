@@ -18,6 +18,10 @@ pub(super) enum Direction {
         state: Option<String>,
         total: Option<u64>,
     },
+    /// A scanner that the agent reads by itself; answered when the code is stored.
+    Scan {
+        code: String,
+    },
     /// Between the agent and central.
     CutNetwork,
     MendNetwork,

@@ -52,8 +52,8 @@ impl Machines {
     }
 }
 
-/// What the agent must be told to listen to them.
-pub(super) fn sections(broker_port: u16) -> String {
+/// What the agent must be told to listen to them, and to a scanner that connects to it.
+pub(super) fn sections(broker_port: u16, scanner_port: u16) -> String {
     let mut text = String::new();
     for name in NAMES {
         let _ = write!(
@@ -80,6 +80,11 @@ name = \"broker\"
 host = \"127.0.0.1\"
 port = {broker_port}
 client_id = \"hall-1\"
+
+[[scanner]]
+name = \"gun\"
+connection = {{ type = \"tcp_listen\", listen = \"127.0.0.1:{scanner_port}\" }}
+stored_reply = \"\\u0006\"
 "
     );
     for name in NAMES {

@@ -9,6 +9,7 @@
 mod direction;
 mod extras;
 mod machines;
+mod scanner;
 
 use std::io::Write as _;
 
@@ -24,12 +25,14 @@ use crate::harness::{Site, wait};
 use direction::{Directed, Direction};
 use extras::Extras;
 use machines::Machines;
+use scanner::Scanner;
 
 #[derive(Debug)]
 pub struct Stage {
     site: Site,
     agent: Agent,
     machines: Machines,
+    scanner: Scanner,
     extras: Extras,
     _broker: Mosquitto,
 }
@@ -39,14 +42,15 @@ impl Stage {
     pub async fn set() -> anyhow::Result<Stage> {
         let site = Site::start().await?;
         let broker = Mosquitto::start().await?;
-        let mut agent = site.enrol("hall-1", &machines::sections(broker.port)).await?;
+        let scanner = Scanner::at_a_free_port()?;
+        let mut agent = site.enrol("hall-1", &machines::sections(broker.port, scanner.port)).await?;
         agent.resume()?;
         agent.until_health("broker", "good").await?;
         let machines = Machines::switch_on(broker.port).await;
         let heard = "SELECT count(*) FROM machine_live WHERE last_reading_at IS NOT NULL";
         let expected = i64::try_from(machines::NAMES.len())?;
         wait::until_equal("every machine to be heard", expected, || site.truth.number(heard)).await?;
-        Ok(Stage { site, agent, machines, extras: Extras::none_yet()?, _broker: broker })
+        Ok(Stage { site, agent, machines, scanner, extras: Extras::none_yet()?, _broker: broker })
     }
 
     /// Plays until there are no more directions.
@@ -77,6 +81,7 @@ impl Stage {
     async fn follow(&mut self, direction: Direction) -> anyhow::Result<Value> {
         match direction {
             Direction::Machine { name, state, total } => self.machines.show(&name, state, total).await?,
+            Direction::Scan { code } => self.scanner.reads(&code).await?,
             Direction::CutNetwork => self.site.wire.set(Fault::Cut),
             Direction::MendNetwork => self.site.wire.set(Fault::None),
             Direction::KillCentral => self.site.central.kill(),

@@ -4,9 +4,24 @@
  */
 import createClient from "openapi-fetch";
 import type { paths } from "../api.generated.ts";
-import { Problem, problemFrom, UNREACHABLE } from "./problem.ts";
+import { screenHeaders } from "../session/screen-token.ts";
+import { NOT_SAVED, Problem, problemFrom, UNREACHABLE } from "./problem.ts";
 
-export const api = createClient<paths>({ baseUrl: "/api/v1", headers: { accept: "application/json" } });
+export const api = createClient<paths>({ baseUrl: "/api/v1", headers: { accept: "application/json" }, fetch: reach });
+
+async function reach(request: Request): Promise<Response> {
+  try {
+    return await fetch(request);
+  } catch {
+    throw request.method === "GET" ? UNREACHABLE : NOT_SAVED;
+  }
+}
+
+api.use({
+  onRequest: ({ request }) => {
+    for (const [name, value] of Object.entries(screenHeaders())) request.headers.set(name, value);
+  },
+});
 
 let onLoggedOut: () => void = () => undefined;
 
@@ -26,8 +41,9 @@ export async function answer<Data>(call: Promise<Outcome<Data>>): Promise<Data> 
   let outcome: Outcome<Data>;
   try {
     outcome = await call;
-  } catch {
-    throw UNREACHABLE;
+  } catch (error) {
+    // An answer that was cut off.
+    throw error instanceof Problem ? error : UNREACHABLE;
   }
   if (outcome.response.ok) return outcome.data as Data;
   if (outcome.response.status === 401) onLoggedOut();

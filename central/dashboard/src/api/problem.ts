@@ -17,6 +17,13 @@ export const UNREACHABLE = new Problem(
   "Check the network; the page tries again by itself.",
 );
 
+/** Of something that was to be saved. Perhaps it was, and only the answer was lost. */
+export const NOT_SAVED = new Problem(
+  0,
+  "Not saved: central cannot be reached",
+  "It is still here. Check the network, then save it again.",
+);
+
 /** Anything that was thrown, as something to show. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;

@@ -3,7 +3,11 @@
  * done here: notice that a stream fell silent (a sleeping tab, a pulled cable), open it anew, and say since when.
  */
 import { setServerTime } from "screens/clock.ts";
+import { isScreen } from "../session/screen-token.ts";
 import { applyEvent, type BoardEvent, type Machines, NO_MACHINES } from "./board.ts";
+import { type EventStream, TokenStream } from "./token-stream.ts";
+
+const ADDRESS = "/api/v1/live";
 
 /** Two heartbeats missed, and a little: what is shown is then old. */
 export const SILENT_AFTER_MS = 25_000;
@@ -26,12 +30,14 @@ class Feed {
   private state: FeedState = { machines: NO_MACHINES, loaded: false, connection: "closed", heard_at_ms: null };
   private readonly watchers = new Set<() => void>();
   private readonly topicWatchers = new Set<(topics: Topic[]) => void>();
-  private source: EventSource | undefined;
+  private source: EventStream | undefined;
   private watchdog: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
   /** Called when the server refuses the stream: perhaps nobody is logged on any more. */
   onRefused: () => void = () => undefined;
+  /** Called when the server is heard again after an interruption. */
+  onReturned: () => void = () => undefined;
 
   readonly subscribe = (watcher: () => void): (() => void) => {
     this.watchers.add(watcher);
@@ -50,6 +56,7 @@ class Feed {
       this.watchdog = setInterval(() => this.check(SILENT_AFTER_MS), 2_000);
       document.addEventListener("visibilitychange", this.onLook);
       window.addEventListener("online", this.onLook);
+      window.addEventListener("offline", this.onOffline);
       window.addEventListener("pageshow", this.onLook);
     }
     this.connect();
@@ -62,6 +69,7 @@ class Feed {
     this.watchdog = undefined;
     document.removeEventListener("visibilitychange", this.onLook);
     window.removeEventListener("online", this.onLook);
+    window.removeEventListener("offline", this.onOffline);
     window.removeEventListener("pageshow", this.onLook);
     this.source?.close();
     this.source = undefined;
@@ -72,7 +80,7 @@ class Feed {
   private connect(): void {
     clearTimeout(this.retry);
     this.source?.close();
-    const source = new EventSource("/api/v1/live");
+    const source: EventStream = isScreen() ? new TokenStream(ADDRESS) : new EventSource(ADDRESS);
     this.source = source;
     if (this.state.connection === "closed") this.update({ connection: "connecting" });
     for (const event of ["board", "machines", "removed", "heartbeat"] as const) {
@@ -98,10 +106,12 @@ class Feed {
 
   private heard(change: Partial<FeedState> = {}): void {
     this.failures = 0;
+    const returned = this.state.connection === "interrupted";
     this.update({ ...change, connection: "live", heard_at_ms: Date.now() });
+    if (returned) this.onReturned();
   }
 
-  private failed(source: EventSource): void {
+  private failed(source: EventStream): void {
     if (source !== this.source) return;
     this.update({ connection: "interrupted" });
     // The browser tries again by itself, unless the answer was no stream at all.
@@ -125,6 +135,9 @@ class Feed {
     if (this.state.connection === "interrupted") this.connect();
     else this.check(DOUBTED_AFTER_MS);
   };
+
+  /** The computer's network went: whether that was the way to central shows at once, not after a silence. */
+  private readonly onOffline = (): void => this.connect();
 
   private update(change: Partial<FeedState>): void {
     this.state = { ...this.state, ...change };

@@ -3,6 +3,18 @@ import type { ReactNode } from "react";
 import { More } from "./more.tsx";
 import { ErrorNotice, Loading } from "./notices.tsx";
 
+interface Refreshed {
+  isRefetchError: boolean;
+  error: unknown;
+  refetch: () => unknown;
+}
+
+/** What is shown could not be asked again: it stays, with whatever somebody has begun in it. */
+export function NotRefreshed({ query }: { query: Refreshed }) {
+  if (!query.isRefetchError) return null;
+  return <ErrorNotice error={query.error} onRetry={() => void query.refetch()} />;
+}
+
 /** What was asked, or that it is on its way, or why it does not come. */
 export function Answered<Data>({
   query,
@@ -16,7 +28,7 @@ export function Answered<Data>({
   if (query.data !== undefined) {
     return (
       <>
-        {query.isError && <ErrorNotice error={query.error} onRetry={() => void query.refetch()} />}
+        <NotRefreshed query={query} />
         {children(query.data)}
       </>
     );

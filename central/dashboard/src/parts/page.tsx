@@ -1,6 +1,11 @@
 import { type ReactNode, useEffect } from "react";
+import { useStaleSince } from "../live/use-board.ts";
+import { StaleNote } from "./notices.tsx";
 
-/** What every page stands in: its title, which is also the window's, what can be done, and its content. */
+/**
+ * What every page stands in: its title, which is also the window's, what can be done, and its content. Grey, with since
+ * when, while nothing is heard from central.
+ */
 export function Page({
   title,
   windowTitle,
@@ -20,6 +25,7 @@ export function Page({
   useEffect(() => {
     document.title = name;
   }, [name]);
+  const stale_since = useStaleSince();
   return (
     <div className="mx-auto flex w-full max-w-[120rem] flex-col gap-4 px-4 py-4 sm:px-6">
       <header className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
@@ -29,7 +35,8 @@ export function Page({
         </div>
         {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
       </header>
-      {children}
+      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
+      <div className={`flex flex-col gap-4 ${stale_since === null ? "" : "grayscale"}`}>{children}</div>
     </div>
   );
 }

@@ -1,11 +1,14 @@
 /** What can be asked before the code of the page is there. */
 
+import { isScreen, screenHeaders } from "./screen-token.ts";
+
 const KEY = "logged-on";
 
 /** Whether somebody was logged on here when this browser last looked. Only a hint: the server decides. */
-export const wasLoggedOn = (): boolean => localStorage.getItem(KEY) !== null;
+export const wasLoggedOn = (): boolean => isScreen() || localStorage.getItem(KEY) !== null;
 
 export function rememberLoggedOn(logged_on: boolean): void {
+  if (isScreen()) return;
   if (logged_on) localStorage.setItem(KEY, "");
   else localStorage.removeItem(KEY);
 }
@@ -13,7 +16,7 @@ export function rememberLoggedOn(logged_on: boolean): void {
 let early: Promise<Response> | undefined;
 
 export function requestSessionEarly(): void {
-  early = fetch("/api/v1/session", { headers: { accept: "application/json" } });
+  early = fetch("/api/v1/session", { headers: { accept: "application/json", ...screenHeaders() } });
   early.catch(() => undefined);
 }
 

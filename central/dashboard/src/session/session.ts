@@ -3,6 +3,7 @@ import { queryOptions, useSuspenseQuery } from "@tanstack/react-query";
 import { useRef } from "react";
 import { Problem, problemFrom, UNREACHABLE } from "../api/problem.ts";
 import { rememberLoggedOn, takeEarlySession, wasLoggedOn } from "./early.ts";
+import { screenHeaders } from "./screen-token.ts";
 
 export type Role = "operator" | "shift_lead" | "manager" | "administrator";
 
@@ -35,7 +36,7 @@ export const sessionQuery = queryOptions({
 async function requestSession(): Promise<Session | null> {
   // Browsers write every 401 to their console: nobody is asked about who never logged on here.
   if (!wasLoggedOn()) return null;
-  const headers = { accept: "application/json" };
+  const headers = { accept: "application/json", ...screenHeaders() };
   const response = await (takeEarlySession() ?? fetch("/api/v1/session", { headers })).catch(() => {
     throw UNREACHABLE;
   });

@@ -1,4 +1,6 @@
 import { Link, useRouter } from "@tanstack/react-router";
+import { useEffect } from "react";
+import { mayPass } from "../api/client.ts";
 import { buttonClass } from "../parts/button.tsx";
 import { ErrorNotice, Loading } from "../parts/notices.tsx";
 import { Page } from "../parts/page.tsx";
@@ -24,8 +26,16 @@ export function NotFound() {
   );
 }
 
+const AGAIN_MS = 10_000;
+
+/** What may pass is tried again by itself: nobody stands at a screen on a wall. */
 export function Failed({ error }: { error: unknown }) {
   const router = useRouter();
+  useEffect(() => {
+    if (!mayPass(error)) return;
+    const timer = setTimeout(() => void router.invalidate(), AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [router, error]);
   return (
     <div className="mx-auto max-w-2xl p-6">
       <ErrorNotice error={error} onRetry={() => void router.invalidate()} />

@@ -100,7 +100,7 @@ function GiveReason({ stop, onDone }: { stop: Stop; onDone: () => void }) {
     say({ reason: chosen, why: why || undefined });
   };
   if (reasons.isPending) return <Loading rows={4} />;
-  if (reasons.isError) return <ErrorNotice error={reasons.error} onRetry={() => void reasons.refetch()} />;
+  if (reasons.isLoadingError) return <ErrorNotice error={reasons.error} onRetry={() => void reasons.refetch()} />;
   return (
     <form onSubmit={submit} className="flex flex-col gap-4">
       <ReasonPicker reasons={reasons.data} chosen={chosen} onChoose={setChosen} />

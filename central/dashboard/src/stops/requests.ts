@@ -1,16 +1,14 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { serverNow, setServerTime } from "screens/clock.ts";
+import { setServerTime } from "screens/clock.ts";
 import { answer, api } from "../api/client.ts";
 import type { Stop } from "../api/types.ts";
-import { spanOf } from "../time/range.ts";
+import { type Range, spanOf } from "../time/range.ts";
 
 export interface StopFilter {
   machine?: number | undefined;
   plant?: string | undefined;
   line?: string | undefined;
-  from_ms: number;
-  /** Now when it is left out. */
-  to_ms?: number | undefined;
+  range: Pick<Range, "from_ms" | "to_ms" | "live">;
   unexplained?: boolean | undefined;
   micro?: boolean | undefined;
 }
@@ -18,11 +16,12 @@ export interface StopFilter {
 /** Stops newest first, page after page, with everything that was said of each. */
 export const stopsQuery = (filter: StopFilter) =>
   infiniteQueryOptions({
-    queryKey: ["stops", filter],
+    // A live range keeps its key while it moves on.
+    queryKey: ["stops", { ...filter, range: spanOf(filter.range) }],
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam, signal }) => {
       const query = {
-        ...spanOf({ from_ms: filter.from_ms, to_ms: filter.to_ms }, serverNow()),
+        ...spanOf(filter.range),
         ...(filter.unexplained && { unexplained: true }),
         ...(filter.micro && { micro: true }),
         history: true,

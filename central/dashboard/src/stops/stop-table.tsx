@@ -53,7 +53,7 @@ export function StopTable({
       wideOnly: true,
       cell: (row) => (row.state ? <MachineStateMark state={shownState(row.state)} /> : null),
     },
-    { key: "reason", title: "Reason", className: "w-full", cell: (row) => <ReasonCell stop={row} /> },
+    { key: "reason", title: "Reason", className: "w-full", card: "line", cell: (row) => <ReasonCell stop={row} /> },
     {
       key: "explain",
       title: <span className="sr-only">Explain</span>,

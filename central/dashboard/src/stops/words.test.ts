@@ -35,6 +35,7 @@ it("every word that is looked for must be there, in code or title", () => {
 
 it("who said it has a name, else a number, else it was the machine", () => {
   expect(sayer({ entered_by: "ada", operator: "7" })).toBe("ada");
+  expect(sayer({ entered_by: "ada", entered_by_name: "Ada Lovelace" })).toBe("Ada Lovelace");
   expect(sayer({ operator: "7", operator_name: "Max" })).toBe("Max");
   expect(sayer({ operator: "7", operator_name: null })).toBe("7");
   expect(sayer({})).toBe("the machine");

@@ -12,7 +12,8 @@ export const sayer = (said: {
   operator?: string | null;
   operator_name?: string | null;
   entered_by?: string | null;
-}): string => said.entered_by ?? said.operator_name ?? said.operator ?? "the machine";
+  entered_by_name?: string | null;
+}): string => said.entered_by_name ?? said.entered_by ?? said.operator_name ?? said.operator ?? "the machine";
 
 /** One line for an entry of a stop's history, without who and when. */
 export function entryText(entry: StopEntry): string {

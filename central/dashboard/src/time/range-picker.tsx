@@ -4,10 +4,11 @@ import { Button } from "../parts/button.tsx";
 import { Dialog, DialogButtons } from "../parts/dialog.tsx";
 import { Choice, TextField } from "../parts/field.tsx";
 import { RANGE_MAX_MS, RANGE_WORDS, RANGES, type Range, type RangeSearch } from "./range.ts";
+import type { ChosenRange } from "./use-range.ts";
 import { fromLocalInput, toLocalInput } from "./zone.ts";
 
-/** Chooses the range of the address. */
-export function RangePicker({ range, time_zone }: { range: Range; time_zone: string }) {
+/** Chooses the range of the address. "This shift" is offered where the calendar has one. */
+export function RangePicker({ range, shift, time_zone }: ChosenRange) {
   const navigate = useNavigate();
   const [choosing, setChoosing] = useState(false);
   const go = (part: RangeSearch) =>
@@ -17,7 +18,10 @@ export function RangePicker({ range, time_zone }: { range: Range; time_zone: str
       <Choice
         label="Time range"
         value={range.name}
-        options={RANGES.map((value) => ({ value, label: RANGE_WORDS[value] }))}
+        options={RANGES.filter((value) => value !== "shift" || shift).map((value) => ({
+          value,
+          label: RANGE_WORDS[value],
+        }))}
         onChange={(value) => (value === "custom" ? setChoosing(true) : void go({ range: value }))}
       />
       {choosing && (

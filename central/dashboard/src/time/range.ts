@@ -1,7 +1,8 @@
 /** Which stretch of time a page shows. In the address, so that it can be bookmarked and sent. */
+import type { Shift } from "./present-shift.ts";
 import { midnight } from "./zone.ts";
 
-export const RANGES = ["8h", "today", "yesterday", "week", "custom"] as const;
+export const RANGES = ["shift", "8h", "today", "yesterday", "week", "custom"] as const;
 export type RangeName = (typeof RANGES)[number];
 
 export interface RangeSearch {
@@ -20,6 +21,7 @@ export interface Range {
 }
 
 export const RANGE_WORDS: Record<RangeName, string> = {
+  shift: "This shift",
   "8h": "8 hours",
   today: "Today",
   yesterday: "Yesterday",
@@ -31,9 +33,11 @@ const HOUR_MS = 3_600_000;
 /** What one question to central may span. */
 export const RANGE_MAX_MS = 31 * 24 * HOUR_MS;
 
-export function rangeOf(search: RangeSearch, now_ms: number, time_zone: string): Range {
+/** Without a present shift, "this shift" is today. */
+export function rangeOf(search: RangeSearch, now_ms: number, time_zone: string, shift: Shift | null): Range {
   const custom = search.range === "custom" ? customRange(search) : undefined;
   if (custom) return { ...custom, live: false };
+  if (search.range === "shift" && shift) return { name: "shift", from_ms: shift.starts_ms, to_ms: now_ms, live: true };
   switch (search.range) {
     case "8h":
       return { name: "8h", from_ms: now_ms - 8 * HOUR_MS, to_ms: now_ms, live: true };
@@ -51,14 +55,11 @@ export function rangeOf(search: RangeSearch, now_ms: number, time_zone: string):
   }
 }
 
-/**
- * The span to ask for. A live range ends a little ahead, since an agent's clock may be; asked for without its end, a
- * long one would end a day after its beginning.
- */
-export function spanOf(range: Pick<Range, "from_ms"> & { to_ms: number | undefined }, now_ms: number) {
-  const to_ms = range.to_ms ?? now_ms + HOUR_MS;
-  return { from: new Date(range.from_ms).toISOString(), to: new Date(to_ms).toISOString() };
-}
+/** The span to ask for. A live range is asked for without its end: it ends now, by central's clock. */
+export const spanOf = ({ from_ms, to_ms, live }: Pick<Range, "from_ms" | "to_ms" | "live">) => ({
+  from: new Date(from_ms).toISOString(),
+  ...(!live && { to: new Date(to_ms).toISOString() }),
+});
 
 function customRange({ from, to }: RangeSearch) {
   const [from_ms, to_ms] = [Date.parse(from ?? ""), Date.parse(to ?? "")];

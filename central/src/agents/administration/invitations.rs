@@ -37,6 +37,8 @@ pub struct OpenInvitation {
     pub plant: String,
     pub agent: String,
     pub created_by: String,
+    /// What that person is called.
+    pub created_by_name: Option<String>,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
@@ -117,27 +119,23 @@ async fn invite(
     change::refuse_faults(faults.0)?;
     let mut transaction = administration.pool.begin().await?;
     let plant = plants::named(&mut transaction, &principal, &new.plant).await?;
-    let name = |text: &str| Name::new(text).map_err(|error| Problem::bad_request(error.to_string()));
     let wanted = Wanted {
-        plant: name(&plant.name)?,
-        agent: name(&new.agent)?,
+        plant,
+        agent: Name::new(&new.agent).map_err(|error| Problem::bad_request(error.to_string()))?,
         address: central_address.clone(),
-        created_by: principal.name.to_string(),
         created_at: administration.reads.now(),
         lasts: Duration::from_secs(lasts_s),
     };
     let (invitation, code) = invitation(wanted, administration.central, rand::random());
     let code = code.map_err(|_| Problem::bad_request("central_address: no code can carry it"))?;
-    let id = crate::agents::store::invite_in(&mut transaction, &invitation).await.map_err(|error| match error {
+    let invited = crate::agents::store::invite(&mut transaction, &invitation, &principal.actor()).await;
+    let id = invited.map_err(|error| match error {
         EnrolmentError::Database(error) => error.into(),
         refused => Problem::conflict(refused.to_string()),
     })?;
     let (plants, at) = (principal.plants.ids(), administration.reads.now());
     let found = store::open_invitations(&mut transaction, plants, None, Some(id), at).await?;
     let invitation = found.into_iter().next().ok_or_else(|| Problem::not_found("there is no such invitation"))?;
-    let by = (at, &principal);
-    let detail = serde_json::json!({ "expires_at": invitation.expires_at, "central_address": central_address });
-    change::record(&mut transaction, by, ("invitation", "create"), (&plant.name, &new.agent), detail).await?;
     transaction.commit().await?;
     Ok((StatusCode::CREATED, Json(Invited { invitation, code, central_address })))
 }

@@ -14,7 +14,7 @@ use crate::auth::{Permission, Principal};
 use crate::plants;
 use crate::sync::facts::Quarantine;
 use crate::sync::quarantine::{self, Selection};
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Content, Parameters, Problem, Problems, Segments};
 
 const ITEMS_DEFAULT: i64 = 100;
@@ -78,9 +78,8 @@ async fn gaps(
     let agent = existing(&administration, &principal, uuid).await?;
     let mut connection = administration.reads.pool.acquire().await?;
     let mut gaps = store::gaps(&mut connection, agent.id, before, limit + 1).await?;
-    let more = cut(&mut gaps, limit);
-    let next = gaps.last().filter(|_| more);
-    let next = next.map(|last| format!("{}/{}/{}", last.at.timestamp_micros(), last.epoch, last.seq));
+    let next =
+        page::next(&mut gaps, limit, |last| format!("{}/{}/{}", last.at.timestamp_micros(), last.epoch, last.seq));
     Ok(Json(GapList { gaps, next }))
 }
 
@@ -183,8 +182,7 @@ async fn quarantined_events(
     };
     let mut connection = administration.reads.pool.acquire().await?;
     let mut quarantined_events = store::quarantined_events(&mut connection, &filter, limit + 1).await?;
-    let more = cut(&mut quarantined_events, limit);
-    let next = quarantined_events.last().filter(|_| more).map(|last| last.id.to_string());
+    let next = page::next(&mut quarantined_events, limit, |last| last.id.to_string());
     Ok(Json(QuarantinedEventList { quarantined_events, next }))
 }
 

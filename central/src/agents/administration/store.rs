@@ -15,8 +15,10 @@ pub async fn open_invitations(
     at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<OpenInvitation>> {
     sqlx::query_as(
-        "SELECT i.id, p.name AS plant, i.agent_name AS agent, i.created_by, i.created_at, i.expires_at
+        "SELECT i.id, p.name AS plant, i.agent_name AS agent, i.created_by,
+                nullif(u.display_name, '') AS created_by_name, i.created_at, i.expires_at
          FROM enrolment_invitations i JOIN plants p ON p.id = i.plant_id
+         LEFT JOIN users u ON u.name = i.created_by AND NOT EXISTS (SELECT FROM api_tokens t WHERE t.name = u.name)
          WHERE i.used_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > $1
            AND ($2::int[] IS NULL OR i.plant_id = ANY ($2)) AND ($3::text IS NULL OR p.name = $3)
            AND ($4::int IS NULL OR i.id = $4)

@@ -3,19 +3,24 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{Channel, ChannelKind, check_address, store};
 use crate::alerts::deliveries;
+use crate::alerts::deliveries::webhook::receiver;
 use crate::alerts::rules::routes::{line, plant};
 use crate::auth::{Permission, Principal};
+use crate::master_data::change;
 use crate::queue;
 use crate::web::Writes;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Content, Parameters, Problem, Problems, Segments};
 
 const CHANNELS_DEFAULT: i64 = 100;
@@ -65,8 +70,7 @@ async fn channels(
         after: parameters.cursor.map(|cursor| cursor.parse().map_err(|_| page::no_cursor())).transpose()?,
     };
     let mut channels = store::channels(&writes.reads.pool, filter, limit + 1).await?;
-    let more = cut(&mut channels, limit);
-    let next = channels.last().filter(|_| more).map(|last| last.id.to_string());
+    let next = page::next(&mut channels, limit, |last| last.id.to_string());
     Ok(Json(ChannelList { channels, next }))
 }
 
@@ -136,15 +140,47 @@ async fn add(
     };
     let mut transaction = writes.pool.begin().await?;
     let id = store::add(&mut transaction, &row).await?;
+    let channel = find(&mut transaction, &principal, id).await?;
+    let detail = json!({ "before": null, "after": audited(&channel) });
+    record(&mut transaction, (writes.reads.now(), &principal), "create", &channel, detail).await?;
     transaction.commit().await?;
     tracing::info!(channel = id, by = %principal.name, "an alert channel was added");
-    let channel = find(&writes, &principal, id).await?;
     Ok((StatusCode::CREATED, Json(AddedChannel { channel, secret })))
 }
 
-async fn find(writes: &Writes, principal: &Principal, id: i32) -> Result<Channel, Problem> {
+async fn find(connection: &mut PgConnection, principal: &Principal, id: i32) -> Result<Channel, Problem> {
     let filter = store::Filter { plants: principal.plants.ids(), id: Some(id), ..store::Filter::default() };
-    store::channels(&writes.pool, filter, 1).await?.pop().ok_or_else(unknown)
+    store::channels(connection, filter, 1).await?.pop().ok_or_else(unknown)
+}
+
+/// The channel that is about to be used or changed, and its kind and plant.
+async fn held(
+    connection: &mut PgConnection,
+    principal: &Principal,
+    id: i32,
+) -> Result<(Channel, i32, ChannelKind), Problem> {
+    let (plant, kind) = store::way(connection, principal.plants.ids(), id).await?.ok_or_else(unknown)?;
+    Ok((find(connection, principal, id).await?, plant, kind))
+}
+
+/// What the audit log keeps of a channel. The address of a webhook often is a secret: of it only who is reached.
+fn audited(channel: &Channel) -> Value {
+    let mut kept = json!(channel);
+    if channel.kind == ChannelKind::Webhook {
+        kept["address"] = json!(receiver(&channel.address));
+    }
+    kept
+}
+
+async fn record(
+    connection: &mut PgConnection,
+    by: (DateTime<Utc>, &Principal),
+    verb: &str,
+    channel: &Channel,
+    detail: Value,
+) -> Result<(), Problem> {
+    let label = (channel.plant.as_str(), &*channel.id.to_string());
+    change::record(connection, by, ("alert_channel", verb), label, detail).await
 }
 
 fn unknown() -> Problem {
@@ -168,14 +204,16 @@ async fn change(
     Content(changed): Content<ChangedChannel>,
 ) -> Result<Json<Channel>, Problem> {
     principal.may(Permission::EditMasterData)?;
-    let mut transaction = writes.pool.begin().await?;
     let title = title(&changed.title)?;
-    if !store::change(&mut transaction, principal.plants.ids(), id, title, changed.enabled).await? {
-        return Err(unknown());
-    }
+    let mut transaction = writes.pool.begin().await?;
+    let (before, ..) = held(&mut transaction, &principal, id).await?;
+    store::change(&mut transaction, id, title, changed.enabled).await?;
+    let after = find(&mut transaction, &principal, id).await?;
+    let detail = json!({ "before": audited(&before), "after": audited(&after) });
+    record(&mut transaction, (writes.reads.now(), &principal), "replace", &after, detail).await?;
     transaction.commit().await?;
     tracing::info!(channel = id, enabled = changed.enabled, by = %principal.name, "an alert channel was changed");
-    Ok(Json(find(&writes, &principal, id).await?))
+    Ok(Json(after))
 }
 
 /// Removes a channel. What was sent to it stays in the log.
@@ -186,10 +224,12 @@ async fn remove(
     Segments(id): Segments<i32>,
 ) -> Result<StatusCode, Problem> {
     principal.may(Permission::EditMasterData)?;
+    let now = writes.reads.now();
     let mut transaction = writes.pool.begin().await?;
-    if !store::remove(&mut transaction, principal.plants.ids(), id, writes.reads.now()).await? {
-        return Err(unknown());
-    }
+    let (before, ..) = held(&mut transaction, &principal, id).await?;
+    store::remove(&mut transaction, id, now).await?;
+    let detail = json!({ "before": audited(&before), "after": null });
+    record(&mut transaction, (now, &principal), "delete", &before, detail).await?;
     transaction.commit().await?;
     tracing::info!(channel = id, by = %principal.name, "an alert channel was removed");
     Ok(StatusCode::NO_CONTENT)
@@ -209,11 +249,12 @@ async fn test(
     Segments(id): Segments<i32>,
 ) -> Result<(StatusCode, Json<TestDelivery>), Problem> {
     principal.may(Permission::EditMasterData)?;
+    let now = writes.reads.now();
     let mut transaction = writes.pool.begin().await?;
-    let found = store::way(&mut transaction, principal.plants.ids(), id).await?;
-    let Some((plant, kind)) = found else { return Err(unknown()) };
-    let delivery = deliveries::store::make_test(&mut transaction, plant, id, writes.reads.now()).await?;
+    let (channel, plant, kind) = held(&mut transaction, &principal, id).await?;
+    let delivery = deliveries::store::make_test(&mut transaction, plant, id, now).await?;
     queue::send(&mut transaction, &deliveries::job(kind, plant, delivery)).await?;
+    record(&mut transaction, (now, &principal), "test", &channel, json!({ "delivery": delivery })).await?;
     transaction.commit().await?;
     Ok((StatusCode::ACCEPTED, Json(TestDelivery { delivery })))
 }

@@ -1,7 +1,7 @@
 //! `alert_channels`.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, PgExecutor, Row as _};
 
 use super::{Channel, ChannelKind};
 
@@ -14,7 +14,7 @@ pub struct Filter<'f> {
     pub after: Option<i32>,
 }
 
-pub async fn channels(pool: &PgPool, filter: Filter<'_>, limit: i64) -> sqlx::Result<Vec<Channel>> {
+pub async fn channels(connection: impl PgExecutor<'_>, filter: Filter<'_>, limit: i64) -> sqlx::Result<Vec<Channel>> {
     let rows = sqlx::query(
         "SELECT c.id, p.name AS plant, l.name AS line, c.kind, c.title, c.address, c.enabled, c.created_at, c.created_by
          FROM alert_channels c JOIN plants p ON p.id = c.plant_id LEFT JOIN lines l ON l.id = c.line_id
@@ -27,7 +27,7 @@ pub async fn channels(pool: &PgPool, filter: Filter<'_>, limit: i64) -> sqlx::Re
     .bind(filter.id)
     .bind(filter.after)
     .bind(limit)
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?;
     rows.iter()
         .map(|row| {
@@ -77,46 +77,28 @@ pub async fn add(connection: &mut PgConnection, new: &New<'_>) -> sqlx::Result<i
     .await
 }
 
-/// What may be changed of a channel. Its address may not: another address is another channel.
-pub async fn change(
-    connection: &mut PgConnection,
-    plants: Option<&[i32]>,
-    id: i32,
-    title: &str,
-    enabled: bool,
-) -> sqlx::Result<bool> {
-    let changed = sqlx::query(
-        "UPDATE alert_channels SET title = $3, enabled = $4
-         WHERE id = $1 AND removed_at IS NULL AND ($2::int[] IS NULL OR plant_id = ANY ($2))",
-    )
-    .bind(id)
-    .bind(plants)
-    .bind(title)
-    .bind(enabled)
-    .execute(connection)
-    .await?;
-    Ok(changed.rows_affected() == 1)
+/// What may be changed of a channel that [`way`] found. Its address may not: another address is another channel.
+pub async fn change(connection: &mut PgConnection, id: i32, title: &str, enabled: bool) -> sqlx::Result<()> {
+    sqlx::query("UPDATE alert_channels SET title = $2, enabled = $3 WHERE id = $1")
+        .bind(id)
+        .bind(title)
+        .bind(enabled)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
-pub async fn remove(
-    connection: &mut PgConnection,
-    plants: Option<&[i32]>,
-    id: i32,
-    at: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    let removed = sqlx::query(
-        "UPDATE alert_channels SET removed_at = $3
-         WHERE id = $1 AND removed_at IS NULL AND ($2::int[] IS NULL OR plant_id = ANY ($2))",
-    )
-    .bind(id)
-    .bind(plants)
-    .bind(at)
-    .execute(connection)
-    .await?;
-    Ok(removed.rows_affected() == 1)
+/// Removes a channel that [`way`] found.
+pub async fn remove(connection: &mut PgConnection, id: i32, at: DateTime<Utc>) -> sqlx::Result<()> {
+    sqlx::query("UPDATE alert_channels SET removed_at = $2 WHERE id = $1")
+        .bind(id)
+        .bind(at)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
-/// Plant and kind of a channel that can be used.
+/// Plant and kind of a channel that can be used. Nobody else changes it until the transaction ends.
 pub async fn way(
     connection: &mut PgConnection,
     plants: Option<&[i32]>,
@@ -124,7 +106,7 @@ pub async fn way(
 ) -> sqlx::Result<Option<(i32, ChannelKind)>> {
     let found: Option<(i32, String)> = sqlx::query_as(
         "SELECT plant_id, kind FROM alert_channels
-         WHERE id = $1 AND removed_at IS NULL AND ($2::int[] IS NULL OR plant_id = ANY ($2))",
+         WHERE id = $1 AND removed_at IS NULL AND ($2::int[] IS NULL OR plant_id = ANY ($2)) FOR NO KEY UPDATE",
     )
     .bind(id)
     .bind(plants)

@@ -13,7 +13,7 @@ use crate::alerts::channels::ChannelKind;
 use crate::alerts::rules::IncidentKind;
 use crate::auth::{Permission, Principal};
 use crate::web::Reads;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Parameters, Problem, Problems};
 
 const DELIVERIES_DEFAULT: i64 = 50;
@@ -98,8 +98,7 @@ async fn deliveries(
         before: parameters.cursor.as_deref().map(|text| place(text).ok_or_else(page::no_cursor)).transpose()?,
     };
     let mut rows = store::deliveries(&reads.pool, filter, limit + 1).await?;
-    let more = cut(&mut rows, limit);
-    let next = rows.last().filter(|_| more).map(|last| format!("{}.{}", last.created_at.timestamp_micros(), last.id));
+    let next = page::next(&mut rows, limit, |last| format!("{}.{}", last.created_at.timestamp_micros(), last.id));
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let attempts = store::attempts(&reads.pool, &ids).await?;
     let deliveries = rows.into_iter().filter_map(|row| shown(row, &attempts)).collect();

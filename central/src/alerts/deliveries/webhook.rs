@@ -46,6 +46,12 @@ pub fn check_address(address: &str, plain_http: bool) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Scheme, host and port of an address, without what may be a secret of the receiver's.
+#[must_use]
+pub fn receiver(address: &str) -> String {
+    Url::parse(address).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+}
+
 /// `sha256=` and the signature in hex.
 #[must_use]
 pub fn signature(secret: &str, timestamp: i64, body: &[u8]) -> String {
@@ -186,5 +192,11 @@ mod tests {
         {
             assert!(check_address(wrong, false).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn of_a_receiver_no_secret_is_said() {
+        assert_eq!(receiver("https://hooks.example:8443/T0/s3cret?key=s3cret#s3cret"), "https://hooks.example:8443");
+        assert_eq!(receiver("nonsense"), "");
     }
 }

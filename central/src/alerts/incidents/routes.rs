@@ -11,7 +11,7 @@ use super::{Incident, store};
 use crate::alerts::rules::IncidentKind;
 use crate::auth::{Permission, Principal};
 use crate::web::Reads;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
 
 const INCIDENTS_DEFAULT: i64 = 100;
@@ -76,8 +76,7 @@ async fn incidents(
         before: parameters.cursor.map(|cursor| cursor.parse().map_err(|_| page::no_cursor())).transpose()?,
     };
     let mut incidents = store::incidents(&reads.pool, filter, limit + 1).await?;
-    let more = cut(&mut incidents, limit);
-    let next = incidents.last().filter(|_| more).map(|last| last.id.to_string());
+    let next = page::next(&mut incidents, limit, |last| last.id.to_string());
     Ok(Json(IncidentList { at: reads.now(), incidents, next }))
 }
 

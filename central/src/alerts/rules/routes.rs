@@ -3,11 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Rule, RuleSet, check, store};
 use crate::auth::{Permission, Principal};
+use crate::master_data::change;
 use crate::web::Writes;
 use crate::web::problem::{Content, Parameters, Problem, Problems};
 
@@ -81,8 +83,21 @@ async fn set_rules(
     let plant_id = plant(&writes, &principal, &wanted.plant).await?;
     let line_id = line(&writes, plant_id, wanted.line.as_deref()).await?;
     let mut transaction = writes.pool.begin().await?;
-    store::replace(&mut transaction, plant_id, line_id, &wanted.rules, &principal.name).await?;
+    let before = store::replace(&mut transaction, plant_id, line_id, &wanted.rules, &principal.name).await?;
+    let detail = json!({ "line": wanted.line, "before": by_kind(&before), "after": by_kind(&wanted.rules) });
+    let label = (wanted.plant.as_str(), wanted.line.as_deref().unwrap_or(&wanted.plant));
+    let by = (writes.reads.now(), &principal);
+    change::record(&mut transaction, by, ("alert_rules", "replace"), label, detail).await?;
     transaction.commit().await?;
     tracing::info!(plant = wanted.plant, line = wanted.line, by = %principal.name, "alert rules were set");
     Ok(Json(PlantRules { plant: wanted.plant, sets: store::effective(&writes.pool, plant_id).await? }))
+}
+
+/// As the audit log keeps rules: a field for each kind.
+fn by_kind(rules: &[Rule]) -> serde_json::Map<String, Value> {
+    let field = |rule: &Rule| {
+        let set = json!({ "enabled": rule.enabled, "threshold_s": rule.threshold_s });
+        (rule.kind.as_str().to_owned(), set)
+    };
+    rules.iter().map(field).collect()
 }

@@ -53,19 +53,22 @@ pub async fn effective(pool: &PgPool, plant: i32) -> sqlx::Result<Vec<RuleSet>> 
     Ok(sets)
 }
 
-/// Puts these rules in the place of all that were set right there.
+/// Puts these rules in the place of all that were set right there, and answers those, by kind.
 pub async fn replace(
     connection: &mut PgConnection,
     plant: i32,
     line: Option<i32>,
     rules: &[Rule],
     by: &str,
-) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM alert_rules WHERE plant_id = $1 AND line_id IS NOT DISTINCT FROM $2")
-        .bind(plant)
-        .bind(line)
-        .execute(&mut *connection)
-        .await?;
+) -> sqlx::Result<Vec<Rule>> {
+    let before: Vec<(String, bool, Option<i32>)> = sqlx::query_as(
+        "DELETE FROM alert_rules WHERE plant_id = $1 AND line_id IS NOT DISTINCT FROM $2
+         RETURNING kind, enabled, threshold_s",
+    )
+    .bind(plant)
+    .bind(line)
+    .fetch_all(&mut *connection)
+    .await?;
     sqlx::query(
         "INSERT INTO alert_rules (kind, plant_id, line_id, enabled, threshold_s, changed_by)
          SELECT kind, $1, $2, enabled, threshold_s, $6 FROM unnest($3::text[], $4::bool[], $5::int[]) t(kind, enabled, threshold_s)
@@ -81,5 +84,10 @@ pub async fn replace(
     .bind(by)
     .execute(connection)
     .await?;
-    Ok(())
+    let rule = |(kind, enabled, threshold_s): (String, bool, Option<i32>)| {
+        Some(Rule { kind: IncidentKind::named(&kind)?, enabled, threshold_s })
+    };
+    let mut before: Vec<Rule> = before.into_iter().filter_map(rule).collect();
+    before.sort_by_key(|rule| rule.kind);
+    Ok(before)
 }

@@ -24,7 +24,7 @@ pub struct Actor<'a> {
 pub enum ActorKind {
     User,
     Token,
-    /// One of central's own commands; the name is that of the account that ran it.
+    /// One of central's own commands; the name is `cli:` and the account that ran it.
     Command,
 }
 

@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 
 use super::store::{self, AuditEntry};
 use crate::auth::{Access, Permission, Principal};
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Parameters, Problem, Problems};
 
 const ENTRIES_DEFAULT: i64 = 100;
@@ -72,7 +72,6 @@ async fn list(
         before,
     };
     let mut entries = store::entries(access.reader(), &filter, limit + 1).await?;
-    let more = cut(&mut entries, limit);
-    let next = entries.last().filter(|_| more).map(|last| last.id.to_string());
+    let next = page::next(&mut entries, limit, |last| last.id.to_string());
     Ok(Json(AuditList { entries, next }))
 }

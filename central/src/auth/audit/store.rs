@@ -40,6 +40,8 @@ pub struct AuditEntry {
     /// `user`, `token` or `command`.
     pub actor_kind: String,
     pub actor: String,
+    /// What that person is called, where it is a user with a name to be shown.
+    pub actor_name: Option<String>,
     /// Subject and verb: `user.create`.
     pub action: String,
     pub subject_kind: String,
@@ -71,9 +73,10 @@ pub struct Filter<'f> {
 /// Newest first, at most `limit`.
 pub async fn entries(pool: &PgPool, filter: &Filter<'_>, limit: i64) -> Result<Vec<AuditEntry>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT l.id, l.at, l.actor_kind, l.actor, l.action, l.subject_kind, l.subject_id, p.name AS plant, l.detail,
+        "SELECT l.id, l.at, l.actor_kind, l.actor, nullif(u.display_name, '') AS actor_name, l.action, l.subject_kind, l.subject_id, p.name AS plant, l.detail,
                 l.address
          FROM audit_log l LEFT JOIN plants p ON p.id = l.plant_id
+         LEFT JOIN users u ON u.name = l.actor AND l.actor_kind = 'user'
          WHERE ($1::int[] IS NULL OR l.plant_id = ANY ($1)) AND ($2::text IS NULL OR p.name = $2)
            AND ($3::text IS NULL OR l.actor = $3) AND ($4::text IS NULL OR l.action = $4)
            AND ($5::text IS NULL OR l.subject_kind = $5) AND ($6::text IS NULL OR l.subject_id = $6)

@@ -11,7 +11,7 @@ use super::{NewToken, Token, store};
 use crate::auth::{Access, Credential, Permission, Principal};
 use crate::users::check_name;
 use crate::users::routes::granted_plants;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Content, Parameters, Problem, Problems, Segments};
 
 const TOKENS_DEFAULT: i64 = 200;
@@ -51,8 +51,7 @@ async fn list(
         parameters.cursor.as_deref().map(str::parse).transpose().map_err(|_| page::no_cursor())?;
     let filter = store::Filter { plants: principal.plants.ids(), before, ..store::Filter::default() };
     let mut tokens = store::tokens(access.reader(), filter, limit + 1).await?;
-    let more = cut(&mut tokens, limit);
-    let next = tokens.last().filter(|_| more).map(|last| last.id.to_string());
+    let next = page::next(&mut tokens, limit, |last| last.id.to_string());
     Ok(Json(TokenList { at: access.now(), tokens, next }))
 }
 

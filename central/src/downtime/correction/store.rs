@@ -23,7 +23,7 @@ pub async fn with_key(connection: &mut PgConnection, entry: Uuid) -> sqlx::Resul
         "SELECT e.at, e.machine_id, e.agent_id, e.epoch, e.seq, e.stop, e.change::text AS change, e.began_at, e.lasted_us,
                 NULL::text AS state, NULL::text AS detected_by, e.micro, e.reason, NULL::text AS reason_title,
                 NULL::boolean AS planned, e.note, e.split_from, e.new_stop, e.operator, NULL::text AS operator_name,
-                e.entry, e.entered_by, e.why
+                e.entry, e.entered_by, NULL::text AS entered_by_name, e.why
          FROM downtime_entries e WHERE e.entry = $1",
     )
     .bind(entry)

@@ -52,8 +52,10 @@ pub struct Entry {
     pub operator_name: Option<String>,
     /// Key of an entry that was made at central.
     pub entry: Option<Uuid>,
-    /// Who said it at central.
+    /// Who said it at central, by what they log in with.
     pub entered_by: Option<String>,
+    /// What that person is called.
+    pub entered_by_name: Option<String>,
     /// Why it corrects what was said before.
     pub why: Option<String>,
 }
@@ -98,8 +100,10 @@ pub struct Saying {
     /// Number of the operator, when it was said at a station; none when the machine said it.
     pub operator: Option<String>,
     pub operator_name: Option<String>,
-    /// Who said it at central.
+    /// Who said it at central, by what they log in with.
     pub entered_by: Option<String>,
+    /// What that person is called.
+    pub entered_by_name: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -312,6 +316,7 @@ fn saying(entry: &Entry) -> Saying {
         operator: entry.operator.clone(),
         operator_name: entry.operator_name.clone(),
         entered_by: entry.entered_by.clone(),
+        entered_by_name: entry.entered_by_name.clone(),
     }
 }
 

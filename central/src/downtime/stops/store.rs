@@ -97,10 +97,12 @@ pub async fn entries(connection: &mut PgConnection, stops: &[Candidate]) -> sqlx
          SELECT e.at, e.machine_id, e.agent_id, e.epoch, e.seq, e.stop, e.change::text AS change, e.began_at, e.lasted_us,
                 e.state::text AS state, e.detected_by::text AS detected_by, e.micro, e.reason, r.title AS reason_title,
                 r.planned, e.note, e.split_from, e.new_stop, e.operator, o.name AS operator_name, e.entry, e.entered_by,
-                e.why
+                nullif(u.display_name, '') AS entered_by_name, e.why
          FROM family f JOIN downtime_entries e USING (machine_id, agent_id, stop)
          LEFT JOIN reasons r ON r.plant_id = e.plant_id AND r.code = e.reason
-         LEFT JOIN operators o ON o.plant_id = e.plant_id AND o.number = e.operator",
+         LEFT JOIN operators o ON o.plant_id = e.plant_id AND o.number = e.operator
+         -- A token may be called like a user: then nobody knows which of the two it was.
+         LEFT JOIN users u ON u.name = e.entered_by AND NOT EXISTS (SELECT FROM api_tokens t WHERE t.name = u.name)",
     )
     .bind(stops.iter().map(|stop| stop.machine_id).collect::<Vec<_>>())
     .bind(stops.iter().map(|stop| stop.agent_id).collect::<Vec<_>>())

@@ -27,6 +27,8 @@ pub struct BoardMachine {
     pub plant_id: i32,
     /// Name of the line it stands in.
     pub line: Option<String>,
+    /// What people call that line; its name where nobody gave it a title.
+    pub line_title: Option<String>,
     pub name: String,
     pub title: String,
     /// The agent that reports it.

@@ -44,8 +44,8 @@ pub async fn revisions(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<i
 
 pub async fn places(connection: &mut PgConnection) -> sqlx::Result<Vec<Place>> {
     sqlx::query_as(
-        "SELECT m.id, m.plant_id, p.name AS plant, p.time_zone, l.name AS line, m.name, m.title, m.agent_id,
-                a.name AS agent
+        "SELECT m.id, m.plant_id, p.name AS plant, p.time_zone, l.name AS line,
+                coalesce(nullif(l.title, ''), l.name) AS line_title, m.name, m.title, m.agent_id, a.name AS agent
          FROM machines m JOIN plants p ON p.id = m.plant_id JOIN agents a ON a.id = m.agent_id
          LEFT JOIN lines l ON l.id = m.line_id",
     )
@@ -170,13 +170,17 @@ pub async fn counts(connection: &mut PgConnection, wanted: &[Wanted]) -> sqlx::R
 /// The newest open stop of each machine.
 pub async fn open_stops(connection: &mut PgConnection, machines: &[i32]) -> sqlx::Result<HashMap<i32, OpenStop>> {
     type Row = (i32, i64, i32, DateTime<Utc>, Option<String>, Option<String>);
-    // What was said of a stop of the same number in an earlier log is not about this one.
+    // What stands in the agent's log before this stop began is about another of the same number, whatever time it bears.
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT DISTINCT ON (o.machine_id) o.machine_id, o.stop, o.agent_id, o.began_at, r.reason, t.title
          FROM open_stops o LEFT JOIN LATERAL (
+             SELECT b.epoch, b.seq FROM downtime_entries b
+             WHERE b.machine_id = o.machine_id AND b.agent_id = o.agent_id AND b.stop = o.stop AND b.change = 'began'
+             ORDER BY b.epoch DESC, b.seq DESC LIMIT 1) b ON true
+         LEFT JOIN LATERAL (
              SELECT e.reason FROM downtime_entries e
              WHERE e.machine_id = o.machine_id AND e.agent_id = o.agent_id AND e.stop = o.stop AND e.change = 'reason'
-               AND (e.at >= o.began_at OR e.seq IS NULL AND e.began_at = o.began_at)
+               AND CASE WHEN e.seq IS NULL THEN e.began_at = o.began_at ELSE (e.epoch, e.seq) > (b.epoch, b.seq) END
              ORDER BY e.at DESC, (e.seq IS NULL) DESC, e.epoch DESC, e.seq DESC LIMIT 1) r ON true
          LEFT JOIN reasons t ON t.plant_id = o.plant_id AND t.code = r.reason
          WHERE o.machine_id = ANY ($1) ORDER BY o.machine_id, o.began_at DESC, o.stop DESC",

@@ -12,6 +12,7 @@ fn machine(id: i32, plant_id: i32, good: i64, reported_ms: Option<i64>) -> Board
         plant: format!("plant-{plant_id}"),
         plant_id,
         line: None,
+        line_title: None,
         name: format!("machine-{id}"),
         title: String::new(),
         agent: "hall".into(),

@@ -8,7 +8,7 @@ use crate::master_data::list::Filter;
 
 /// By plant and name.
 pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> sqlx::Result<Vec<MachineSettings>> {
-    sqlx::query_as(
+    let rows = sqlx::query_as(
         "SELECT t.id, p.name AS plant, t.name, t.title, l.name AS line, t.microstop_below_ms, a.name AS agent,
                 a.uuid AS agent_uuid, t.discovered_at, t.version
          FROM machines t JOIN plants p ON p.id = t.plant_id JOIN agents a ON a.id = t.agent_id
@@ -18,16 +18,8 @@ pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> sqlx::Re
            AND ($4::text IS NULL OR strpos(lower(t.name || ' ' || t.title), lower($4)) > 0)
            AND ($5::text IS NULL OR (p.name, t.name) > ($5, $6))
          ORDER BY p.name, t.name LIMIT $7",
-    )
-    .bind(filter.plants)
-    .bind(filter.plant)
-    .bind(filter.id)
-    .bind(filter.q)
-    .bind(filter.after.map(|(plant, _)| plant))
-    .bind(filter.after.map(|(_, name)| name))
-    .bind(filter.rows())
-    .fetch_all(connection)
-    .await
+    );
+    filter.bind(rows).fetch_all(connection).await
 }
 
 /// The number of a line of the machine's plant.

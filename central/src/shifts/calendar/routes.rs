@@ -13,7 +13,7 @@ use crate::auth::{Permission, Principal};
 use crate::master_data::text::{self, Faults};
 use crate::master_data::{Editing, change};
 use crate::plants;
-use crate::web::page::{self, cut};
+use crate::web::page;
 use crate::web::problem::{Content, Parameters, Problem, Problems};
 
 const SHIFTS_DEFAULT: i64 = 500;
@@ -75,9 +75,8 @@ async fn list(
     let after = cursor.map(|cursor| place(cursor).ok_or_else(page::no_cursor)).transpose()?;
     let filter = store::Filter { plants: principal.plants.ids(), plant: parameters.plant.as_deref(), from, to, after };
     let mut shifts = store::list(&mut *editing.reads.pool.acquire().await?, &filter, limit + 1).await?;
-    let more = cut(&mut shifts, limit);
-    let next = shifts.last().filter(|_| more);
-    let next = next.map(|last| format!("{}/{}/{}", last.starts_at.timestamp(), last.plant, last.name));
+    let next =
+        page::next(&mut shifts, limit, |last| format!("{}/{}/{}", last.starts_at.timestamp(), last.plant, last.name));
     Ok(Json(ShiftList { at, shifts, next }))
 }
 

@@ -34,7 +34,7 @@ pub fn router(reads: Reads) -> OpenApiRouter {
 struct JobParameters {
     /// Inclusive; 24 hours before `to` when absent.
     from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent. At most 31 days after `from`.
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
     to: Option<DateTime<Utc>>,
 }
 

@@ -5,11 +5,12 @@
 //! what is read.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use process::configuration::{KeyPath, Problems};
 use protocol::event::MachineState;
 use protocol::id::Name;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::decode::{DataType, Decoding, Factor, Order};
 use super::frame::Kind;
@@ -116,8 +117,9 @@ pub struct DeviceSection {
     #[serde(rename = "type")]
     pub data_type: Option<DataType>,
     pub order: Option<Order>,
-    #[serde(default, rename = "register")]
-    pub registers: Vec<RegisterSection>,
+    /// Shared by all who hold a copy of the section.
+    #[serde(default, rename = "register", deserialize_with = "shared")]
+    pub registers: Arc<[RegisterSection]>,
     /// All that is ever written to the device.
     #[serde(default, rename = "write")]
     pub writes: Vec<WriteSection>,
@@ -193,6 +195,10 @@ pub enum SentinelSetting {
     Integer(i64),
     Number(f64),
     Text(String),
+}
+
+fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<[RegisterSection]>, D::Error> {
+    Vec::deserialize(deserializer).map(Arc::from)
 }
 
 const fn timeout_ms() -> u32 {

@@ -16,6 +16,10 @@ pub struct ScannerSection {
     pub connection: Connection,
     /// The machine that scans belong to; without it they belong to the agent's station.
     pub machine: Option<Name>,
+    /// Whether operators scan with it what they would scan on the station's page: badges, work orders. Not so for a fixed
+    /// scanner that reads what passes: its codes are stored, and nothing else.
+    #[serde(default = "yes")]
+    pub for_operators: bool,
     #[serde(default)]
     pub gs1: Gs1Reading,
     /// What the scanner sends in place of a group separator, where it replaces it.
@@ -80,6 +84,10 @@ pub enum Layout {
     #[default]
     Us,
     De,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn carriage_return() -> String {

@@ -1,7 +1,8 @@
 //! Barcode scanners: serial, TCP in either direction, and keyboards on Linux.
 //!
-//! Bytes → [`frame`] → [`decode`] (with [`gs1`]) → a `Scan` event. A scan needs no interpretation by signals; it is stored
-//! as it is, with its raw bytes. The scanner is told "stored" only after the commit.
+//! Bytes → [`frame`] → [`decode`] (with [`gs1`]) → [`crate::station`], where it does what it would do scanned on the page → a
+//! `Scan` event, with its raw bytes, unless it is a badge. Without a station, or where the scanner is not for operators, it
+//! is stored as it is. The scanner is told "stored" only after the commit.
 //!
 //! An unplugged scanner is looked for again with growing pauses; a device that comes back is grabbed anew.
 
@@ -9,8 +10,9 @@ use std::io;
 use std::time::Duration;
 
 use process::backoff::Backoff;
+use process::clock::Moment;
 use protocol::batch::{Health, OriginKind};
-use protocol::event::EventKind;
+use protocol::event::{EventKind, Scan};
 use protocol::id::Name;
 use protocol::time::Monotonic;
 use rand::RngExt as _;
@@ -24,6 +26,7 @@ use self::frame::{Frame, Framer};
 use super::SourceContext;
 use crate::capture::Stopping;
 use crate::reading::{Item, Occurrence, OriginName};
+use crate::station::{Gone, Read, ScanSender};
 
 pub mod configuration;
 pub mod decode;
@@ -38,20 +41,32 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A TCP scanner that lost power says nothing: the system asks after this time, and gives up after three more.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Reads one scanner until the agent stops. `station` is what scans belong to where the section names no machine.
-pub async fn run(section: ScannerSection, station: Name, context: SourceContext) -> anyhow::Result<()> {
+/// A station that takes no more scans mostly means that the agent stops.
+const GONE: Duration = Duration::from_secs(2);
+
+/// Where scans go.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// What scans belong to where the section names no machine.
+    pub station: Name,
+    /// The station's desk, where there is one.
+    pub desk: Option<ScanSender>,
+}
+
+/// Reads one scanner until the agent stops.
+pub async fn run(section: ScannerSection, to: Destination, context: SourceContext) -> anyhow::Result<()> {
     let stopping = context.stopping.clone();
     tokio::select! {
         () = stopping.cancelled() => Ok(()),
-        stopped = read_for_ever(&section, &station, &context) => {
+        stopped = read_for_ever(&section, &to, &context) => {
             let _: Result<(), Stopping> = stopped;
             Ok(())
         }
     }
 }
 
-async fn read_for_ever(section: &ScannerSection, station: &Name, context: &SourceContext) -> Result<(), Stopping> {
-    let mut reader = Reader::new(section, station, context);
+async fn read_for_ever(section: &ScannerSection, to: &Destination, context: &SourceContext) -> Result<(), Stopping> {
+    let mut reader = Reader::new(section, to, context);
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     let mut random = rand::make_rng::<rand::rngs::SmallRng>();
     let mut listener = None;
@@ -155,16 +170,18 @@ struct Reader<'r> {
     section: &'r ScannerSection,
     context: &'r SourceContext,
     origin: OriginName,
+    desk: Option<&'r ScanSender>,
     last: Option<(Vec<u8>, Monotonic)>,
 }
 
 impl<'r> Reader<'r> {
-    fn new(section: &'r ScannerSection, station: &Name, context: &'r SourceContext) -> Reader<'r> {
+    fn new(section: &'r ScannerSection, to: &'r Destination, context: &'r SourceContext) -> Reader<'r> {
         let origin = match &section.machine {
             Some(machine) => OriginName::machine(machine.clone()),
-            None => OriginName { kind: OriginKind::Station, name: station.clone() },
+            None => OriginName { kind: OriginKind::Station, name: to.station.clone() },
         };
-        Reader { section, context, origin, last: None }
+        let desk = to.desk.as_ref().filter(|_| section.for_operators);
+        Reader { section, context, origin, desk, last: None }
     }
 
     fn connected(&self, backoff: &mut Backoff, how: &str) {
@@ -256,11 +273,26 @@ impl<'r> Reader<'r> {
         let scan = decode::scan(&section.name, &raw, section.gs1, section.group_separator.as_deref());
         self.context.status.count("scans", 1);
         self.context.status.count("gs1_problems", u64::from(scan.problem.is_some()));
-        let occurrence =
-            Occurrence { origin: self.origin.clone(), taken, source_at: None, kind: EventKind::Scan(scan) };
-        self.context.capture.store(vec![Item::Occurrence(occurrence)], None).await?;
+        match self.desk {
+            Some(desk) => self.hand_over(desk, scan, taken).await?,
+            None => self.store_as_it_is(scan, taken).await?,
+        }
         self.last = Some((raw, taken.monotonic));
         Ok(true)
+    }
+
+    async fn hand_over(&self, desk: &ScanSender, scan: Scan, taken: Moment) -> Result<(), Stopping> {
+        let read = Read { scan: scan.clone(), machine: self.section.machine.clone(), taken };
+        let Err(Gone) = desk.take(read).await else { return Ok(()) };
+        tokio::time::sleep(GONE).await;
+        tracing::error!(scanner = self.context.status.name(), "the station is gone: a code is stored as it is");
+        self.store_as_it_is(scan, taken).await
+    }
+
+    async fn store_as_it_is(&self, scan: Scan, taken: Moment) -> Result<(), Stopping> {
+        let occurrence =
+            Occurrence { origin: self.origin.clone(), taken, source_at: None, kind: EventKind::Scan(scan) };
+        self.context.capture.store(vec![Item::Occurrence(occurrence)], None).await
     }
 
     fn is_reread(&self, raw: &[u8], now: Monotonic) -> bool {

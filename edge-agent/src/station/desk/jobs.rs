@@ -118,7 +118,7 @@ impl Desk {
         let current = &mut self.at_machine(machine).job;
         let Some(job) = current.as_mut().filter(|job| job.work_order == work_order) else {
             let detail = format!("{work_order} is not running at {machine}. Look at what runs there, then try again.");
-            return Err(RefusalCode::NotAllowed.because(detail));
+            return Err(RefusalCode::JobNotRunning.because(detail));
         };
         let is_finish = action == JobAction::Finish;
         let text = format!("{work_order} {}", if is_finish { "finished" } else { "paused" });

@@ -17,20 +17,24 @@ use protocol::time::{Monotonic, UtcMicros};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::api::{EntryKind, Meaning, Moment, Of, Refusal, RefusalCode, Stored};
+use super::api::{EntryKind, Meaning, Moment, Of, Refusal, RefusalCode, Said, ScanOutcome, Stored};
 use crate::reading::OriginName;
 use crate::signals::Live;
 
+mod command;
 mod jobs;
 mod people;
 pub(super) mod period;
 mod pieces;
+mod said;
+mod scanners;
 mod scans;
 mod stops;
 
 #[cfg(test)]
 mod tests;
 
+pub(super) use command::{Command, Request, ScanOf, ScannedBy};
 pub(super) use jobs::Job;
 pub(super) use people::LoggedOn;
 pub(super) use scans::{text_of, work_order_in};
@@ -68,6 +72,8 @@ pub(super) struct Desk {
     pub(super) machines: BTreeMap<Name, AtMachine>,
     /// Newest last.
     pub(super) entries: VecDeque<Entry>,
+    /// What scanners of the agent read, newest last: for pages to show, also one that is opened later.
+    pub(super) from_scanners: VecDeque<FromScanner>,
     wrong_pins: BTreeMap<String, people::WrongPins>,
 }
 
@@ -102,6 +108,8 @@ pub(super) struct Entry {
     /// Name of who entered it.
     pub(super) operator: Option<String>,
     pub(super) text: String,
+    #[serde(default)]
+    pub(super) said: Option<Said>,
     /// Where its events end in the log; stored with the entry after it.
     pub(super) seq: Option<Seq>,
     pub(super) pieces: Option<pieces::Reported>,
@@ -114,6 +122,17 @@ impl Entry {
         let (id, at) = (self.id, Moment(self.stamp.at));
         Stored { id, at, text: self.text.clone(), already, meaning: self.meaning.clone() }
     }
+}
+
+/// What became of a code that a scanner of the agent read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct FromScanner {
+    pub(super) id: Uuid,
+    pub(super) stamp: Stamp,
+    pub(super) scanner: Name,
+    /// None of a badge.
+    pub(super) code: Option<String>,
+    pub(super) outcome: ScanOutcome,
 }
 
 /// What a request is judged by.
@@ -142,96 +161,6 @@ pub(super) struct Rules {
     pub(super) undo_s: u32,
     pub(super) log_off_after_h: u32,
     pub(super) work_order_prefix: Option<String>,
-}
-
-/// What is asked for, under the id that the page made.
-#[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) id: Uuid,
-    pub(super) command: Command,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Command {
-    /// The operator has proven who it is.
-    LogOn {
-        number: String,
-    },
-    LogOff {
-        operator: String,
-    },
-    Job {
-        operator: String,
-        machine: Name,
-        action: protocol::event::JobAction,
-        work_order: String,
-    },
-    Pieces {
-        operator: String,
-        machine: Name,
-        counts: [u32; 3],
-        reason: Option<String>,
-    },
-    /// Of the entry of the same id.
-    Undo {
-        operator: String,
-    },
-    StopReason {
-        operator: String,
-        machine: Name,
-        stop: String,
-        reason: String,
-    },
-    StopNote {
-        operator: String,
-        machine: Name,
-        stop: String,
-        note: String,
-    },
-    StopSplit {
-        operator: String,
-        machine: Name,
-        stop: String,
-        from: UtcMicros,
-    },
-    ShiftNote {
-        operator: String,
-        machine: Option<Name>,
-        note: String,
-    },
-    Help {
-        operator: Option<String>,
-        machine: Name,
-        active: bool,
-    },
-    Scan(Box<ScanOf>),
-}
-
-impl Command {
-    /// Whether an entry of this kind can have come from such a request.
-    fn may_be(&self, kind: EntryKind) -> bool {
-        match self {
-            Command::LogOn { .. } => kind == EntryKind::LogOn,
-            Command::LogOff { .. } => kind == EntryKind::LogOff,
-            Command::Job { .. } => kind == EntryKind::Job,
-            Command::Pieces { .. } | Command::Undo { .. } => kind == EntryKind::Pieces,
-            Command::StopReason { .. } => kind == EntryKind::StopReason,
-            Command::StopNote { .. } => kind == EntryKind::StopNote,
-            Command::StopSplit { .. } => kind == EntryKind::StopSplit,
-            Command::ShiftNote { .. } => kind == EntryKind::ShiftNote,
-            Command::Help { .. } => kind == EntryKind::Help,
-            Command::Scan(_) => matches!(kind, EntryKind::Scan | EntryKind::LogOn | EntryKind::Job),
-        }
-    }
-}
-
-/// A code, and whose badge it is.
-#[derive(Debug, Clone)]
-pub(super) struct ScanOf {
-    pub(super) scan: protocol::event::Scan,
-    pub(super) badge_of: Option<String>,
-    pub(super) operator: Option<String>,
-    pub(super) machine: Option<Name>,
 }
 
 /// What is to be committed, and answered then.
@@ -283,6 +212,12 @@ impl Effect {
         self.already = true;
         self
     }
+
+    fn entry(self, id: Uuid, stamp: Stamp) -> (Entry, Vec<(OriginName, EventKind)>) {
+        let Effect { kind, machine, operator, text, events, pieces, meaning, already: _ } = self;
+        let (said, seq, undone) = (Said::of(&events), None, false);
+        (Entry { id, stamp, kind, machine, operator, text, said, seq, pieces, undone, meaning }, events)
+    }
 }
 
 impl Floor<'_> {
@@ -314,9 +249,16 @@ impl Desk {
 
     /// What a request leads to. Nothing has happened until the decision is committed.
     pub(super) fn decide(&self, request: &Request, floor: &Floor<'_>) -> Result<Decision, Refusal> {
-        if let Command::Undo { operator } = &request.command {
-            return self.take_back(request.id, operator, floor);
+        match &request.command {
+            Command::Undo { operator } => self.take_back(request.id, operator, floor),
+            Command::Scan(code) if matches!(code.by, ScannedBy::Scanner { .. }) => {
+                Ok(self.take_from_scanner(request, code, floor))
+            }
+            _ => self.enter(request, floor),
         }
+    }
+
+    fn enter(&self, request: &Request, floor: &Floor<'_>) -> Result<Decision, Refusal> {
         if let Some(entry) = self.entry(request.id) {
             if !request.command.may_be(entry.kind) {
                 return Err(RefusalCode::Invalid.because("This id is that of another entry."));
@@ -328,27 +270,21 @@ impl Desk {
         if effect.events.iter().any(|(_, kind)| kind.body().len() > EVENT_BODY_BYTES_MAX) {
             return Err(RefusalCode::Invalid.because("This is too long to be stored."));
         }
-        let entry = Entry {
-            id: request.id,
-            stamp: floor.now,
-            kind: effect.kind,
-            machine: effect.machine,
-            operator: effect.operator,
-            text: effect.text,
-            seq: None,
-            pieces: effect.pieces,
-            undone: false,
-            meaning: effect.meaning,
-        };
-        let answer = entry.answer(effect.already);
-        if effect.already {
+        let already = effect.already;
+        let (entry, events) = effect.entry(request.id, floor.now);
+        let answer = entry.answer(already);
+        if already {
             return Ok(Decision { desk: self.clone(), events: Vec::new(), answer });
         }
-        desk.entries.push_back(entry);
-        while desk.entries.len() > ENTRIES_MAX {
-            desk.entries.pop_front();
+        desk.remember(entry);
+        Ok(Decision { desk, events, answer })
+    }
+
+    fn remember(&mut self, entry: Entry) {
+        self.entries.push_back(entry);
+        while self.entries.len() > ENTRIES_MAX {
+            self.entries.pop_front();
         }
-        Ok(Decision { desk, events: effect.events, answer })
     }
 
     fn apply(&mut self, request: &Request, floor: &Floor<'_>) -> Result<Effect, Refusal> {

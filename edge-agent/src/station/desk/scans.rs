@@ -4,11 +4,12 @@
 
 use protocol::event::{EventKind, Gs1Element, Scan};
 use protocol::id::Name;
+use protocol::master_data::WorkOrder;
 
 use super::jobs::Starting;
-use super::{Desk, Effect, Floor, LoggedOn, Rules, ScanOf, excerpt};
+use super::{Desk, Effect, Floor, LoggedOn, Rules, ScanOf, ScannedBy, excerpt, title};
 use crate::reading::OriginName;
-use crate::station::api::{EntryKind, JobOutcome, Meaning, OperatorChange, Refusal};
+use crate::station::api::{EntryKind, JobOutcome, Meaning, OperatorChange, PlannedFor, Refusal};
 
 /// GS1 identifiers that plants print their order numbers under: batch, serial, additional identification, customer part,
 /// secondary serial, customer order.
@@ -25,15 +26,27 @@ pub(in crate::station) fn text_of(scan: &Scan) -> Option<&str> {
 #[must_use]
 pub(in crate::station) fn work_order_in<'o>(
     scan: &Scan,
-    known: impl Iterator<Item = &'o str> + Clone,
+    known: &'o [WorkOrder],
     rules: &Rules,
-) -> Option<&'o str> {
+) -> Option<&'o WorkOrder> {
     let text = text_of(scan)?;
-    let prefix = rules.work_order_prefix.as_deref();
-    let bare = prefix.and_then(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
+    let bare = without_prefix(text, rules).unwrap_or(text);
     let named = |it: &Gs1Element, code: &str| WORK_ORDER_IDENTIFIERS.contains(&it.ai.as_str()) && it.value == code;
-    let mut known = known;
-    known.find(|code| *code == text || *code == bare || scan.elements.iter().any(|it| named(it, code)))
+    known.iter().find(|order| {
+        let code = order.code.as_str();
+        code == text || code == bare || scan.elements.iter().any(|it| named(it, code))
+    })
+}
+
+/// What follows the prefix of this plant's work orders.
+fn without_prefix<'t>(text: &'t str, rules: &Rules) -> Option<&'t str> {
+    text.strip_prefix(rules.work_order_prefix.as_deref()?)
+}
+
+/// Where a scanned work order is worked on; none where somebody has to say it.
+struct Place {
+    machine: Option<Name>,
+    planned_for: Option<PlannedFor>,
 }
 
 impl Desk {
@@ -41,27 +54,21 @@ impl Desk {
         if let Some(number) = &code.badge_of {
             return self.log_on_by_badge(number, floor);
         }
-        let machine = match &code.machine {
-            Some(name) => Some(floor.machine(name)?.live.machine.clone()),
-            None => match floor.machines {
-                [only] => Some(only.live.machine.clone()),
-                _ => None,
-            },
+        let chosen = code.machine().map(|name| floor.machine(name)).transpose()?.map(|it| it.live.machine.clone());
+        let only = match floor.machines {
+            [only] => Some(only.live.machine.clone()),
+            _ => None,
         };
-        let orders = floor.master_data.work_orders.iter().map(|it| it.code.as_str());
-        let effect = match work_order_in(&code.scan, orders, floor.rules) {
-            Some(work_order) => self.take_work_order(work_order, code, machine.as_ref(), floor)?,
-            None => {
-                let shown = excerpt(&String::from_utf8_lossy(&code.scan.raw));
-                let problem = code.scan.problem.clone();
-                let operator = self.who(code);
-                let effect =
-                    Effect::new(EntryKind::Scan, operator.as_ref(), machine.as_ref(), format!("Scanned {shown}"));
-                effect.meaning(Meaning::Code { text: shown, problem })
-            }
+        let here = chosen.clone().or(only);
+        let mut effect = match work_order_in(&code.scan, &floor.master_data.work_orders, floor.rules) {
+            Some(order) => self.take_work_order(order, code, here.as_ref(), floor)?,
+            None => self.take_code(code, here.as_ref(), floor),
         };
-        let origin = machine.map_or_else(|| floor.station_origin(), OriginName::machine);
-        let mut effect = effect;
+        let at = match code.by {
+            ScannedBy::Page { .. } => here,
+            ScannedBy::Scanner { .. } => chosen,
+        };
+        let origin = at.map_or_else(|| floor.station_origin(), OriginName::machine);
         // A scan that changed nothing is a fact all the same.
         effect.already = false;
         effect.events.insert(0, (origin, EventKind::Scan(code.scan.clone())));
@@ -75,30 +82,52 @@ impl Desk {
         Ok(effect.meaning(Meaning::Operator { number: number.to_owned(), name, change }))
     }
 
+    fn take_code(&self, code: &ScanOf, here: Option<&Name>, floor: &Floor<'_>) -> Effect {
+        let text = excerpt(&String::from_utf8_lossy(&code.scan.raw));
+        let is_order = text_of(&code.scan).is_some_and(|text| without_prefix(text, floor.rules).is_some());
+        let effect = Effect::new(EntryKind::Scan, self.who(code).as_ref(), here, format!("Scanned {text}"));
+        effect.meaning(match code.scan.problem.clone() {
+            None if is_order => Meaning::UnknownWorkOrder { text },
+            problem => Meaning::Code { text, problem },
+        })
+    }
+
     /// Who scans: whoever the page says, else the only one who is logged on.
     fn who(&self, code: &ScanOf) -> Option<LoggedOn> {
-        match (&code.operator, &self.operators[..]) {
-            (Some(number), _) => self.operator(number).ok(),
-            (None, [only]) => Some(only.clone()),
-            (None, _) => None,
+        match (&code.by, &self.operators[..]) {
+            (ScannedBy::Page { operator: Some(number), .. }, _) => self.operator(number).ok(),
+            (_, [only]) => Some(only.clone()),
+            _ => None,
         }
     }
 
     fn take_work_order(
         &mut self,
-        work_order: &str,
+        order: &WorkOrder,
         code: &ScanOf,
-        machine: Option<&Name>,
+        here: Option<&Name>,
         floor: &Floor<'_>,
     ) -> Result<Effect, Refusal> {
-        let meaning = |job| Meaning::WorkOrder { work_order: work_order.to_owned(), job };
+        let work_order = order.code.as_str();
+        let Place { machine, planned_for } = self.place_of(order, here, floor);
+        let meaning = |job| {
+            let (machine, planned_for) = (machine.clone(), planned_for.clone());
+            Meaning::WorkOrder { work_order: work_order.to_owned(), job, machine, planned_for }
+        };
         let operator = self.who(code);
-        let (Some(operator), Some(machine)) = (&operator, machine) else {
-            let (asks, text) = match operator {
-                None => (JobOutcome::AsksForOperator, format!("{work_order}: log on to start it")),
-                Some(_) => (JobOutcome::AsksForMachine, format!("{work_order}: choose the machine")),
+        let (Some(operator), Some(machine)) = (&operator, &machine) else {
+            let (asks, text) = match (&operator, &planned_for) {
+                (None, _) if self.operators.is_empty() => {
+                    (JobOutcome::AsksForOperator, format!("{work_order}: log on to start it"))
+                }
+                (None, _) => (JobOutcome::AsksForOperator, format!("{work_order}: say who starts it")),
+                (_, None) => (JobOutcome::AsksForMachine, format!("{work_order}: choose the machine")),
+                (_, Some(PlannedFor { title, .. })) => (
+                    JobOutcome::AsksForMachine,
+                    format!("{work_order} is planned for {title}, which is not at this station: choose the machine"),
+                ),
             };
-            return Ok(Effect::new(EntryKind::Scan, operator.as_ref(), machine, text).meaning(meaning(asks)));
+            return Ok(Effect::new(EntryKind::Scan, operator.as_ref(), here, text).meaning(meaning(asks)));
         };
         let (effect, starting) = self.start_job(operator, machine, work_order, floor)?;
         let outcome = match starting {
@@ -107,5 +136,25 @@ impl Desk {
             Starting::AlreadyRunning => JobOutcome::AlreadyRunning,
         };
         Ok(effect.meaning(meaning(outcome)))
+    }
+
+    /// The machine that was chosen, else the one that the order names. An order that names one of another station is not
+    /// begun here before somebody has said so, or has begun it.
+    fn place_of(&self, order: &WorkOrder, here: Option<&Name>, floor: &Floor<'_>) -> Place {
+        let Some(planned) = order.machine.as_ref().filter(|planned| Some(*planned) != here) else {
+            return Place { machine: here.cloned(), planned_for: None };
+        };
+        let is_here = floor.machine(planned).is_ok();
+        let settings = floor.master_data.machines.iter().find(|it| it.name == *planned);
+        let title = title(settings.map_or("", |it| it.title.as_str()), planned).to_owned();
+        let runs = |it: &&Name| {
+            let job = self.machines.get(*it).and_then(|at| at.job.as_ref());
+            job.is_some_and(|job| job.work_order == order.code)
+        };
+        match here {
+            None if is_here => Place { machine: Some(planned.clone()), planned_for: None },
+            Some(_) if is_here => Place { machine: here.cloned(), planned_for: Some(PlannedFor { title, is_here }) },
+            _ => Place { machine: here.filter(runs).cloned(), planned_for: Some(PlannedFor { title, is_here }) },
+        }
     }
 }

@@ -62,7 +62,7 @@ impl Desk {
         let operator = self.operator(operator)?;
         let stop = find(machine, stop, floor)?;
         let Some(ended_at) = stop.ended_at else {
-            return Err(RefusalCode::NotAllowed.because("This stop is not over. Split it when it has ended."));
+            return Err(RefusalCode::StopNotOver.because("This stop is not over. Split it when it has ended."));
         };
         if from <= stop.began_at || from >= ended_at {
             let detail = "The time is not within the stop. Choose one after its begin and before its end.";

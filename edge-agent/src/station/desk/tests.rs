@@ -7,8 +7,8 @@ use protocol::master_data::{Operator, Reason, WorkOrder};
 
 use super::*;
 use crate::signals::RecentStop;
-use crate::sources::scanner::decode;
-use crate::station::api::{JobOutcome, OperatorChange};
+
+mod scans;
 
 /// A station with two machines, of which the first counts its good pieces itself, and everything that it needs.
 struct Bench {
@@ -140,12 +140,6 @@ impl Bench {
 
     fn log_on(&mut self, number: &str) {
         self.enter(number.parse::<u128>().unwrap() << 64, Command::LogOn { number: number.to_owned() }).unwrap();
-    }
-
-    fn scan(&mut self, id: u128, code: &str, machine: Option<&str>) -> Meaning {
-        let scan = decode::scan(&name("page"), code.as_bytes(), decode::Gs1Reading::Auto, None);
-        let scan = ScanOf { scan, badge_of: None, operator: None, machine: machine.map(name) };
-        self.enter(id, Command::Scan(Box::new(scan))).unwrap().meaning.unwrap()
     }
 
     fn job(&self, machine: &str) -> Option<(String, i64, bool)> {
@@ -289,7 +283,7 @@ fn one_job_runs_and_its_pieces_are_those_made_while_it_ran() {
     let mut bench = Bench::new();
     bench.log_on("17");
     assert_eq!(bench.refused(1, job(JobAction::Start, "WO-9")), RefusalCode::UnknownWorkOrder);
-    assert_eq!(bench.refused(2, job(JobAction::Pause, "WO-1")), RefusalCode::NotAllowed);
+    assert_eq!(bench.refused(2, job(JobAction::Pause, "WO-1")), RefusalCode::JobNotRunning);
     bench.enter(3, job(JobAction::Start, "WO-1")).unwrap();
     bench.made(10);
     bench.enter(4, pieces("press", [0, 2, 0])).unwrap();
@@ -312,7 +306,7 @@ fn one_job_runs_and_its_pieces_are_those_made_while_it_ran() {
     bench.master_data.work_orders.clear();
     bench.enter(11, job(JobAction::Finish, "WO-1")).unwrap();
     assert_eq!(bench.job("press"), None);
-    assert_eq!(bench.refused(12, job(JobAction::Finish, "WO-1")), RefusalCode::NotAllowed);
+    assert_eq!(bench.refused(12, job(JobAction::Finish, "WO-1")), RefusalCode::JobNotRunning);
 }
 
 #[test]
@@ -361,48 +355,10 @@ fn a_stop_is_explained_noted_and_split_within_its_time() {
         stop: stop.to_owned(),
         from: START.plus_us(at_s * 1_000_000),
     };
-    assert_eq!(bench.refused(9, split("3", -30)), RefusalCode::NotAllowed);
+    assert_eq!(bench.refused(9, split("3", -30)), RefusalCode::StopNotOver);
     assert_eq!(bench.refused(10, split("2", -600)), RefusalCode::Invalid);
     assert_eq!(bench.refused(11, split("2", -300)), RefusalCode::Invalid);
     bench.enter(12, split("2", -400)).unwrap();
-}
-
-#[test]
-fn a_scanned_work_order_starts_switches_or_asks() {
-    let mut bench = Bench::new();
-    let outcome = |meaning: Meaning| match meaning {
-        Meaning::WorkOrder { job, .. } => job,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(outcome(bench.scan(1, "WO-1", Some("press"))), JobOutcome::AsksForOperator);
-    bench.log_on("17");
-    assert_eq!(outcome(bench.scan(2, "WO-1", None)), JobOutcome::AsksForMachine);
-    assert_eq!(outcome(bench.scan(3, "ORDER:WO-1", Some("press"))), JobOutcome::Started);
-    assert_eq!(outcome(bench.scan(4, "]C0WO-1", Some("press"))), JobOutcome::AlreadyRunning);
-    assert_eq!(outcome(bench.scan(5, "]C10109521234543213\u{1d}10WO-2", Some("press"))), JobOutcome::Switched);
-    assert_eq!(bench.job("press").unwrap().0, "WO-2");
-    bench.machines.truncate(1);
-    assert_eq!(outcome(bench.scan(6, "WO-3", None)), JobOutcome::Switched);
-    let scans = bench.events.iter().filter(|kind| matches!(kind, EventKind::Scan(_))).count();
-    assert_eq!(scans, 6, "every code is stored");
-}
-
-#[test]
-fn any_other_code_is_stored_as_it_is_and_a_badge_is_not() {
-    let mut bench = Bench::new();
-    let Meaning::Code { text, problem } = bench.scan(1, "<script>\u{1b}[2J', DROP", None) else { panic!() };
-    assert_eq!((text.as_str(), problem), ("<script> [2J', DROP", None));
-    let Meaning::Code { problem, .. } = bench.scan(2, "]C10109521234543214", None) else { panic!() };
-    assert_eq!(problem.unwrap(), "(01) GTIN: its check digit is wrong");
-    let events = bench.events.len();
-    let badge = |id| (id, decode::scan(&name("page"), b"secret", decode::Gs1Reading::Auto, None));
-    for (expected, (id, scan)) in [(OperatorChange::LoggedOn, badge(3)), (OperatorChange::AlreadyOn, badge(4))] {
-        let scan = ScanOf { scan, badge_of: Some("17".to_owned()), operator: None, machine: None };
-        let meaning = bench.enter(id, Command::Scan(Box::new(scan))).unwrap().meaning;
-        assert!(matches!(meaning, Some(Meaning::Operator { change, .. }) if change == expected), "{meaning:?}");
-    }
-    let on = EventKind::ShiftLog(ShiftLogEntry::OperatorOn { operator: "17".to_owned() });
-    assert_eq!(bench.events[events..], [on]);
 }
 
 #[test]

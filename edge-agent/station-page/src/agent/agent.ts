@@ -55,6 +55,8 @@ export function follow(listener: Listener): () => void {
     reconnect = window.setTimeout(open, RECONNECT_MS);
   };
   const open = () => {
+    source?.close();
+    clearTimeout(reconnect);
     source = new EventSource("/api/station/live");
     source.addEventListener("view", (event) => {
       heard();
@@ -66,8 +68,13 @@ export function follow(listener: Listener): () => void {
     clearTimeout(watchdog);
     watchdog = window.setTimeout(lost, SILENCE_MS);
   };
+  // The computer's network went or came: whether that is the way to the agent shows at once, not after a silence.
+  window.addEventListener("offline", open);
+  window.addEventListener("online", open);
   open();
   return () => {
+    window.removeEventListener("offline", open);
+    window.removeEventListener("online", open);
     source?.close();
     clearTimeout(watchdog);
     clearTimeout(reconnect);

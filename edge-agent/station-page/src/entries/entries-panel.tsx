@@ -6,7 +6,8 @@ import { useStation } from "../station/station";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
 import { Panel } from "../ui/panel";
-import { AtCentral, NotStored } from "./entry-marks";
+import { AtCentral, isHeldUp, NotStored } from "./entry-marks";
+import { entryText } from "./entry-text";
 import { useUndo } from "./feedback-bar";
 
 /** What was entered here, newest first; on top what is not stored yet. */
@@ -29,7 +30,7 @@ export function EntriesPanel() {
 }
 
 function WaitingRow({ item }: { item: Waiting }) {
-  const { texts, withdraw } = useStation();
+  const { texts, waiting, withdraw } = useStation();
   const [asks, setAsks] = useState(false);
   return (
     <li className="flex min-h-16 flex-wrap items-center gap-x-4 gap-y-2 rounded-card border-2 border-warning bg-warning-soft px-4 py-2">
@@ -37,8 +38,8 @@ function WaitingRow({ item }: { item: Waiting }) {
         <ForeignText max={160}>{item.label}</ForeignText>
         {item.why && <span className="block text-ink-soft text-sm">{visibleText(item.why)}</span>}
       </span>
-      <NotStored waiting={item} />
-      {item.attempts > 0 && !asks && <Button onClick={() => setAsks(true)}>{texts.discard}</Button>}
+      <NotStored />
+      {isHeldUp(waiting) && !asks && <Button onClick={() => setAsks(true)}>{texts.discard}</Button>}
       {asks && (
         <span className="flex w-full items-center justify-end gap-2">
           {texts.discard_question}
@@ -53,9 +54,10 @@ function WaitingRow({ item }: { item: Waiting }) {
 }
 
 function EntryRow({ entry }: { entry: Entry }) {
-  const { texts, formats } = useStation();
+  const { view, texts, formats } = useStation();
   const undo = useUndo();
   const { undo_until } = entry;
+  const text = entryText(entry, view.reasons.pieces, texts);
   const mayUndo = useAsTimePasses((now) => undo_until !== null && !entry.undone && now < Date.parse(undo_until));
   return (
     <li className="flex min-h-16 flex-wrap items-center gap-x-4 gap-y-1 rounded-card bg-surface px-4 py-2">
@@ -64,7 +66,7 @@ function EntryRow({ entry }: { entry: Entry }) {
       </time>
       <span className="min-w-40 flex-1">
         <span className={`text-lg ${entry.undone ? "line-through" : ""}`}>
-          <ForeignText max={160}>{entry.text}</ForeignText>
+          <ForeignText max={160}>{text}</ForeignText>
         </span>
         {entry.undone && <span className="ml-2 font-medium">{texts.undone}</span>}
         {entry.operator && (
@@ -75,7 +77,7 @@ function EntryRow({ entry }: { entry: Entry }) {
       </span>
       <AtCentral entry={entry} />
       {mayUndo && (
-        <Button onClick={() => undo(entry.id, entry.text)}>
+        <Button onClick={() => undo(entry.id, text)}>
           <Icon name="undo" />
           {texts.undo}
         </Button>

@@ -22,10 +22,13 @@ export function AtCentral({ entry }: { entry: Entry }) {
   );
 }
 
+/** Entries go one by one: behind one that was sent in vain, all of them wait. */
+export const isHeldUp = (waiting: readonly Waiting[]): boolean => waiting.some(({ attempts }) => attempts > 0);
+
 /** Under way to this computer, or kept back because it does not answer. */
-export function NotStored({ waiting }: { waiting: Waiting }) {
-  const { texts } = useStation();
-  const fails = waiting.attempts > 0;
+export function NotStored() {
+  const { texts, waiting } = useStation();
+  const fails = isHeldUp(waiting);
   return (
     <span className={`flex items-center gap-2 whitespace-nowrap font-semibold ${fails ? "text-warning" : ""}`}>
       <Icon name={fails ? "warning" : "wait"} />

@@ -3,13 +3,14 @@ import { visibleText } from "screens";
 import { useStation } from "../station/station";
 import { Button } from "../ui/button";
 import { Icon, type IconName } from "../ui/icon";
+import { isHeldUp } from "./entry-marks";
 import type { Feedback } from "./feedback";
 
 type Shown = Feedback["is"] | "not_stored_yet";
 
 const LOOKS: Record<Shown, { icon: IconName; colours: string; shown_ms: number | null }> = {
   storing: { icon: "wait", colours: "bg-raised text-ink border-edge", shown_ms: null },
-  not_stored_yet: { icon: "warning", colours: "bg-warning-fill text-on-warning border-transparent", shown_ms: null },
+  not_stored_yet: { icon: "warning", colours: "bg-warning-fill text-on-warning border-transparent", shown_ms: 8_000 },
   stored: { icon: "check", colours: "bg-feedback-stored text-white border-transparent", shown_ms: 5_000 },
   already: { icon: "again", colours: "bg-feedback-already text-white border-transparent", shown_ms: 6_000 },
   rejected: { icon: "cross", colours: "bg-alarm-fill text-on-alarm border-transparent", shown_ms: 15_000 },
@@ -25,7 +26,7 @@ export function FeedbackBar({ feedback, onDismiss }: { feedback: Feedback | null
   const { texts, waiting } = useStation();
   const item = waiting.find(({ key }) => key === feedback?.key);
   const shown: Shown =
-    feedback?.is === "storing" && item && item.attempts > 0 ? "not_stored_yet" : (feedback?.is ?? "storing");
+    feedback?.is === "storing" && item && isHeldUp(waiting) ? "not_stored_yet" : (feedback?.is ?? "storing");
   const look = LOOKS[shown];
   const shown_ms = feedback?.undo ? UNDO_SHOWN_MS : look.shown_ms;
   useEffect(() => {

@@ -22,7 +22,7 @@ export function JobPanel({ machine }: { machine: Machine }) {
     <Panel title={action === "start" ? texts.start_job : texts.switch_job} wide>
       <p className="mb-4 flex items-center gap-3 text-ink-soft text-lg">
         <Icon name="barcode" className="size-8" />
-        {view.work_orders.length === 0 ? texts.no_work_orders : texts.or_scan_order}
+        {others.length > 0 ? texts.or_scan_order : machine.job ? texts.no_other_work_orders : texts.no_work_orders}
       </p>
       <Orders orders={here} onChoose={choose} />
       {elsewhere.length > 0 && (

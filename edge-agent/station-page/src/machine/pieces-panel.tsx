@@ -51,7 +51,7 @@ export function PiecesPanel({ machine }: { machine: Machine }) {
     >
       <form id={form} onSubmit={send} className="grid gap-5 md:grid-cols-[minmax(0,1fr)_18rem]">
         <div className="grid content-start gap-4">
-          <div className="grid grid-cols-[repeat(auto-fit,minmax(6rem,1fr))] gap-3">
+          <div className="grid grid-cols-[repeat(auto-fit,minmax(6rem,1fr))] items-end gap-3">
             {kinds.map((kind, index) => (
               <CountField
                 key={kind}

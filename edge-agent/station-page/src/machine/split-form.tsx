@@ -1,5 +1,5 @@
 import { useId, useState } from "react";
-import { durationText, serverNow } from "screens";
+import { durationText } from "screens";
 import { newId } from "../agent/agent";
 import type { Machine, Stop } from "../api";
 import { useStation } from "../station/station";
@@ -10,12 +10,11 @@ import { placeOf, places } from "./split";
 /** Splits a stop in two: a slider for the rough place, steps of a minute for the exact one. */
 export function SplitForm({ machine, stop, onDone }: { machine: Machine; stop: Stop; onDone: () => void }) {
   const { texts, formats, submit, withOperator } = useStation();
-  // A stop that lasts grows on; where it may be split does not move under the finger.
-  const [now] = useState(serverNow);
-  const span = { began: Date.parse(stop.began_at), ended: stop.ended_at === null ? now : Date.parse(stop.ended_at) };
+  const span = { began: Date.parse(stop.began_at), ended: Date.parse(stop.ended_at ?? stop.began_at) };
   const most = places(span);
   const [minutes, setMinutes] = useState(Math.max(1, Math.round(most / 2)));
   const id = useId();
+  if (stop.ended_at === null) return <p className="text-lg">{texts.split_when_over}</p>;
   if (most === 0) return <p className="text-lg">{texts.too_short_to_split}</p>;
   const at = placeOf(span, minutes);
   const move = (by: number) => setMinutes(Math.min(most, Math.max(1, minutes + by)));

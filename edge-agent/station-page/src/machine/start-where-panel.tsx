@@ -1,13 +1,14 @@
 import { ForeignText, visibleText } from "screens";
 import { newId } from "../agent/agent";
 import type { Machine } from "../api";
-import { useStation } from "../station/station";
+import { type Order, useStation } from "../station/station";
 import { Button } from "../ui/button";
+import { Icon } from "../ui/icon";
 import { Panel } from "../ui/panel";
 import { StateMark } from "./state-mark";
 
-/** A work order was scanned where several machines could take it. */
-export function StartWherePanel({ workOrder }: { workOrder: string }) {
+/** A work order was scanned where several machines could take it, or where it is not planned to be worked on. */
+export function StartWherePanel({ order: { work_order: workOrder, planned_for } }: { order: Order }) {
   const { view, texts, close, submit, withOperator } = useStation();
   const start = ({ name, job }: Machine) =>
     withOperator((operator) => {
@@ -18,6 +19,12 @@ export function StartWherePanel({ workOrder }: { workOrder: string }) {
     });
   return (
     <Panel title={texts.start_where(visibleText(workOrder))}>
+      {planned_for && !planned_for.is_here && (
+        <p className="mb-4 flex items-center gap-3 rounded-card bg-warning-soft p-4 text-lg text-warning">
+          <Icon name="warning" />
+          <span>{texts.planned_elsewhere(visibleText(planned_for.title))}</span>
+        </p>
+      )}
       <ul className="grid gap-2">
         {view.machines.map((machine) => (
           <li key={machine.name}>

@@ -12,8 +12,8 @@ type Field = "number" | "pin";
 
 const MAXIMUM_LENGTH = { number: 20, pin: 12 };
 
-/** By badge, or by number and PIN. */
-export function LogOnPanel({ goesOn }: { goesOn: boolean }) {
+/** By badge, or by number and PIN. `asksWho`: any of those who are logged on may answer, also when one of them is active. */
+export function LogOnPanel({ goesOn, asksWho }: { goesOn: boolean; asksWho: boolean }) {
   const { view, texts, formats, operator, submit, withdraw, loggedOn } = useStation();
   const [values, setValues] = useState({ number: "", pin: "" });
   const [field, setField] = useState<Field>("number");
@@ -48,7 +48,7 @@ export function LogOnPanel({ goesOn }: { goesOn: boolean }) {
     setValues(({ number }) => ({ number, pin: "" }));
     pin.current?.focus();
   };
-  const others = goesOn && operator === null ? view.operators : [];
+  const others = goesOn && (operator === null || asksWho) ? view.operators : [];
   return (
     <Panel title={texts.log_on} wide>
       {goesOn && others.length === 0 && <p className="mb-4 text-lg short:mb-2">{texts.log_on_first}</p>}

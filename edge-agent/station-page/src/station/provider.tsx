@@ -2,19 +2,22 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState, useS
 import { setServerTime, visibleText } from "screens";
 import { follow, newId } from "../agent/agent";
 import type { Outbox, Outcome } from "../agent/outbox";
-import type { Scanned, View } from "../api";
+import type { FromScanner, Meaning, Scanned, View } from "../api";
 import { DialogView } from "../dialog-view";
 import { type Feedback, feedbackOf } from "../entries/feedback";
 import { FeedbackBar } from "../entries/feedback-bar";
 import { formatsOf } from "../formats";
 import { base64 } from "../scanning/decode";
+import { isAnswered, isFresh, isWorkedOn, type Question, questionOf, untold } from "../scanning/from-scanners";
 import { listen } from "../scanning/wedge";
 import { play } from "../sound";
 import { chooseLanguage, type Language, languageOf, TEXTS } from "../texts/language";
 import { Opening } from "./opening";
-import { type Agent, type Dialog, type Requests, type Station, StationContext } from "./station";
+import { type Agent, type Dialog, type Order, type Requests, type Station, StationContext } from "./station";
 
 const OPERATOR = "station.operator";
+/** Of this tab: another one tells it too. */
+const TOLD = "station.told";
 
 /** Holds what the page knows, and knows what follows from an answer. */
 export function StationProvider({
@@ -30,6 +33,7 @@ export function StationProvider({
   const [agent, setAgent] = useState<Agent>({ answers: false, since: Date.now() });
   const [dialog, setDialog] = useState<Dialog | null>(null);
   const [feedback, setFeedback] = useState<Feedback | null>(null);
+  const [question, setQuestion] = useState<Question | null>(null);
   const [chosen, setChosen] = useState(() => localStorage.getItem(OPERATOR));
   const waiting = useSyncExternalStore(outbox.watch, outbox.waiting);
   const operator = activeOperator(view, chosen);
@@ -67,7 +71,8 @@ export function StationProvider({
   }, []);
 
   const finished = (key: string, label: string, outcome: Outcome, isLate = false) => {
-    const next = feedbackOf(key, label, outcome, texts, formats, isLate);
+    const elsewhere = view?.machines.filter(({ name }) => name !== machineName) ?? [];
+    const next = feedbackOf(key, label, outcome, texts, formats, isLate, elsewhere);
     setFeedback((current) => next ?? (current?.key === key ? null : current));
     if (next?.sound) play(next.sound);
   };
@@ -92,9 +97,11 @@ export function StationProvider({
     afterwards?.(number);
   };
 
-  const startJob = (operator: string, work_order: string) => {
-    const target = view?.machines.find(({ name }) => name === machineName);
-    if (!target) return setDialog({ is: "start_where", work_order });
+  const startJob = (operator: string, order: Order) => {
+    const { work_order, machine, planned_for } = order;
+    const wanted = planned_for ? machine : (machine ?? machineName);
+    const target = view?.machines.find(({ name }) => name === wanted);
+    if (!target) return setDialog({ is: "start_where", order });
     const action = target.job && target.job.work_order !== work_order ? "switch" : "start";
     const body = { id: newId(), operator, machine: target.name, action, work_order } as const;
     void submit("job", body, texts.labels.job[action](work_order));
@@ -103,19 +110,74 @@ export function StationProvider({
   const scanned = async (text: string) => {
     const body = { id: newId(), raw: base64(text), operator, machine: machineName ?? null };
     const outcome = await submit("scan", body, texts.labels.scan(visibleText(text)));
-    if (outcome.is !== "stored") return;
-    const { meaning } = outcome.stored as Scanned;
-    if (meaning.is === "operator" && meaning.change !== "logged_off") loggedOn(meaning.number);
+    if (outcome.is === "stored") actOn((outcome.stored as Scanned).meaning, true);
+  };
+
+  /** What a scan leads to here. `isOurs`: it is this page's operator who scanned, for the machine on this page. */
+  const actOn = (meaning: Meaning, isOurs: boolean) => {
+    if (meaning.is === "operator" && meaning.change !== "logged_off") {
+      // Two pages may be at work: a badge says of neither whose entries follow there.
+      if (isOurs || open.current?.is === "log_on") loggedOn(meaning.number);
+    }
     if (meaning.is !== "work_order") return;
-    const { work_order, job } = meaning;
-    if (job === "asks_for_machine") setDialog({ is: "start_where", work_order });
-    if (job === "asks_for_operator") setDialog({ is: "log_on", afterwards: (number) => startJob(number, work_order) });
+    const { job } = meaning;
     if (job === "started" || job === "switched") setDialog((dialog) => (dialog?.is === "job" ? null : dialog));
+    if (!isOurs || (job !== "asks_for_machine" && job !== "asks_for_operator")) return;
+    if (operator !== null) startJob(operator, meaning);
+    else setDialog({ is: "log_on", afterwards: (number) => startJob(number, meaning) });
+  };
+
+  /** Codes that scanners of the agent read are told here as if they had been scanned here. */
+  const wasThere = useRef(false);
+  const tell = (view: View) => {
+    const { at, from_scanners, pages } = view;
+    const news = untold(from_scanners, sessionStorage.getItem(TOLD));
+    const before = wasThere.current;
+    wasThere.current = true;
+    const newest = news.at(-1);
+    if (!newest) return;
+    sessionStorage.setItem(TOLD, newest.id);
+    const isNew = (read: FromScanner) => before && isFresh(read, at);
+    const asked = questionOf(newest);
+    if (isNew(newest) || asked === null || !isWorkedOn(asked, view)) tellOutcome(newest, isNew(newest));
+    for (const read of news) {
+      const asked = questionOf(read);
+      const isOurs = isNew(read) && pages === 1;
+      if (asked && !isOurs) {
+        if (isNew(read) || !isWorkedOn(asked, view)) setQuestion(asked);
+      } else if (read.outcome.is === "stored" && isNew(read)) actOn(read.outcome.stored.meaning, isOurs);
+    }
+  };
+  const tellOutcome = (read: FromScanner, isNew: boolean) => {
+    const label = read.code === null ? texts.labels.badge : texts.labels.scan(visibleText(read.code));
+    const outcome: Outcome = read.outcome.is === "stored" ? { ...read.outcome, attempts: 1 } : read.outcome;
+    if (isNew) return finished(`scan ${read.id}`, label, outcome);
+    if (read.outcome.is === "stored" && questionOf(read) === null) return;
+    const told = feedbackOf(`scan ${read.id}`, label, outcome, texts, formats, false, view?.machines ?? []);
+    if (told) setFeedback({ ...told, label: texts.scans.earlier(formats.time(read.at), told.label) });
+  };
+  /** A question waits until nothing else is open, and goes when another page has answered it. */
+  const ask = (view: View) => {
+    const asked = dialog && (dialog.is === "log_on" || dialog.is === "start_where") ? dialog.question : undefined;
+    if (asked && isAnswered(asked, view)) setDialog(null);
+    if (!question || dialog) return;
+    setQuestion(null);
+    if (isAnswered(question, view)) return;
+    const { order } = question;
+    if (order.job === "asks_for_machine") setDialog({ is: "start_where", order, question });
+    else setDialog({ is: "log_on", afterwards: (number) => startJob(number, order), question });
   };
 
   // The listeners live as long as the page; what they call is the latest.
-  const latest = useRef({ scanned, view, finished });
-  latest.current = { scanned, view, finished };
+  const latest = useRef({ scanned, view, finished, tell, ask });
+  latest.current = { scanned, view, finished, tell, ask };
+  useEffect(() => {
+    if (view) latest.current.tell(view);
+  }, [view]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: looked at again when one of them changed
+  useEffect(() => {
+    if (view) latest.current.ask(view);
+  }, [view, dialog, question]);
   useEffect(() => {
     outbox.onLate = ({ key, label }, outcome) => latest.current.finished(key, label, outcome, true);
     return listen({

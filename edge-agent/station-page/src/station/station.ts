@@ -4,16 +4,20 @@ import { createContext, useContext } from "react";
 import type { Outcome, Waiting } from "../agent/outbox";
 import type * as api from "../api";
 import type { Formats } from "../formats";
+import type { Question } from "../scanning/from-scanners";
 import type { Texts } from "../texts/en";
 import type { Language } from "../texts/language";
 
-/** What is open over the page. */
+/** A scanned work order: where it is to be worked on, as far as the scan said, and where it was planned for. */
+export type Order = Pick<api.ScannedOrder, "work_order" | "machine" | "planned_for">;
+
+/** What is open over the page. One that a scanner of the agent asked for carries the question. */
 export type Dialog =
-  | { is: "log_on"; afterwards: ((operator: string) => void) | null }
+  | { is: "log_on"; afterwards: ((operator: string) => void) | null; question?: Question }
   | { is: "pieces"; machine: string }
   | { is: "job"; machine: string }
   | { is: "finish"; machine: string }
-  | { is: "start_where"; work_order: string }
+  | { is: "start_where"; order: Order; question?: Question }
   | { is: "stops"; machine: string }
   | { is: "stop"; machine: string; stop: string }
   | { is: "note"; machine: string }

@@ -1,7 +1,6 @@
 import { listed, type Texts } from "./en";
 
 export const de: Texts = {
-  language: "Deutsch",
   locale: "de-DE",
   other_language: "English",
 
@@ -42,10 +41,8 @@ export const de: Texts = {
 
   operators: "Bediener",
   log_on: "Anmelden",
-  log_off: "Abmelden",
   log_off_name: (name) => `${name} abmelden`,
   use_operator: (name) => `Als ${name} arbeiten`,
-  nobody: "Niemand ist angemeldet",
   scan_badge: "Ausweis scannen",
   or_number: "oder Nummer und PIN eingeben",
   number: "Nummer",
@@ -57,8 +54,7 @@ export const de: Texts = {
   all_machines: "Alle Maschinen",
   choose_machine: "Maschine wählen",
   no_machines: "Zu dieser Station gehört noch keine Maschine.",
-  no_machines_hint: "Maschinen werden in der Zentrale zugeordnet, unter Maschinen.",
-  since: (time) => `seit ${time}`,
+  no_machines_hint: "Sie stehen in der Konfiguration dieses Rechners (edge-agent): Bescheid geben, wer ihn betreut.",
   job: "Auftrag",
   no_job: "Kein Auftrag",
   no_job_hint: "Auftrag scannen oder starten.",
@@ -91,7 +87,6 @@ export const de: Texts = {
   no_reason: "Kein Grund",
   no_reasons_known: "Hier sind noch keine Gründe bekannt: Sie kommen von der Zentrale.",
   no_stops: "Kein Stillstand in den letzten 24 Stunden.",
-  running_stop: "steht noch",
   until_now: "jetzt",
   reason: "Grund",
   note: "Notiz",
@@ -104,23 +99,27 @@ export const de: Texts = {
   minute_earlier: "1 min früher",
   minute_later: "1 min später",
   too_short_to_split: "Dieser Stillstand ist zu kurz zum Teilen.",
+  split_when_over: "Dieser Stillstand dauert noch an. Teilen, wenn er zu Ende ist.",
 
   pieces_reason: "Grund für Ausschuss und Nacharbeit",
   counts_itself: "Diese Maschine zählt selbst. Ausschuss und Nacharbeit werden von ihren guten Stücken abgezogen.",
   good_not_counted: "Gut, nicht gezählt",
   choose_reason: "Grund wählen",
-  enter_pieces: "Stück eingeben",
+  enter_pieces: "Stückzahl eingeben",
   store: (what) => `${what} speichern`,
   delete_digit: "Ziffer löschen",
   clear: "Alles löschen",
 
-  or_scan_order: "oder den Auftrag scannen",
-  no_work_orders: "Hier sind noch keine Aufträge bekannt: Sie kommen von der Zentrale. Scannen geht trotzdem.",
+  or_scan_order: "Auftrag wählen oder scannen.",
+  no_work_orders: "Hier ist kein Auftrag offen. Aufträge kommen von der Zentrale: den Schichtleiter fragen.",
+  no_other_work_orders: "Hier ist kein anderer Auftrag offen.",
   other_machines: "Für andere Maschinen",
   due: (at) => `fällig ${at}`,
   finish_question: (order) => `${order} beenden?`,
   finish_hint: "Der Auftrag endet hier. Zum späteren Weiterarbeiten unterbrechen.",
   start_where: (order) => `${order} starten — auf welcher Maschine?`,
+  planned_elsewhere: (machine) =>
+    `Dieser Auftrag ist für ${machine} geplant, die nicht an dieser Station steht. Trotzdem hier starten?`,
 
   note_for_next: "Für die nächste Schicht",
   note_placeholder: "Was soll die nächste Schicht wissen?",
@@ -130,7 +129,6 @@ export const de: Texts = {
   undone: "Zurückgenommen",
   discard: "Verwerfen",
   discard_question: "Verwerfen? Es ist nicht gespeichert.",
-  last_entry: "Letzte Eingabe",
 
   storing: "Wird gespeichert …",
   stored: "Gespeichert",
@@ -161,6 +159,7 @@ export const de: Texts = {
     help: "Hilfe rufen",
     help_over: "Hilfe ist da",
     scan: (code) => `Scan ${code}`,
+    badge: "Ausweis",
   },
 
   scans: {
@@ -171,10 +170,27 @@ export const de: Texts = {
     switched: (order) => `Zu ${order} gewechselt`,
     already_running: (order) => `${order} läuft schon`,
     asks_for_machine: (order) => `${order}: Maschine wählen`,
-    asks_for_operator: (order) => `${order}: zum Starten anmelden`,
-    problem: (code, problem) => `${code}: ${problem}`,
+    asks_for_operator: (order) => `${order}: Wer startet ihn?`,
+    at_machine: (what, machine) => `${what} an ${machine}`,
+    planned_for: (what, machine) => `${what}. Geplant war ${machine}.`,
+    planned_elsewhere: (order, machine) => `${order} ist für ${machine} geplant, die nicht an dieser Station steht.`,
+    problem: (code, problem) => `${code} ist kein gültiger Code: ${problem}`,
+    unknown_work_order: (code) => `${code}: Diesen Auftrag gibt es hier nicht`,
+    earlier: (time, what) => `Um ${time}: ${what}`,
   },
 
+  entry_words: {
+    job: {
+      start: (order) => `${order} gestartet`,
+      pause: (order) => `${order} unterbrochen`,
+      finish: (order) => `${order} beendet`,
+      switch: (order) => `Zu ${order} gewechselt`,
+    },
+    split: "Stillstand geteilt: Beide Teile brauchen einen Grund",
+    help: "Hilfe gerufen",
+    help_over: "Hilfe ist da",
+    scanned: (code) => `Gescannt: ${code}`,
+  },
   refusals: {
     unknown_badge: "Dieser Ausweis ist hier nicht bekannt. Mit Nummer und PIN anmelden oder den Schichtleiter fragen.",
     wrong_pin: "Nummer oder PIN stimmt nicht. Noch einmal versuchen.",
@@ -186,6 +202,9 @@ export const de: Texts = {
     unknown_stop: "Dieser Stillstand ist nicht mehr bekannt.",
     unknown_reason: "Dieser Grund gilt nicht mehr. Einen anderen wählen.",
     too_late: "Dafür ist es zu spät. Der Schichtleiter kann es noch ändern.",
+    no_pin: "Dieser Bediener hat keine PIN. Mit dem Ausweis anmelden.",
+    job_not_running: "Dieser Auftrag läuft hier nicht mehr. Nachsehen, was läuft, dann noch einmal.",
+    stop_not_over: "Dieser Stillstand dauert noch an. Teilen, wenn er zu Ende ist.",
     not_allowed: "Das ist hier nicht erlaubt.",
     invalid: "Das passt so nicht. Eingabe prüfen.",
     not_stored: "Der Rechner der Station kann gerade nicht speichern.",

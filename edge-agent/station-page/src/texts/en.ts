@@ -1,8 +1,7 @@
-import type { MachineState, Refusal } from "../api";
+import type { JobChange, MachineState, Refusal } from "../api";
 
 /** What the page says, in English. The other languages have exactly these keys: a missing one does not compile. */
 export const en = {
-  language: "English",
   locale: "en-GB",
   other_language: "Deutsch",
 
@@ -29,7 +28,7 @@ export const en = {
     "Go on working: everything entered here is kept on the station's computer and sent as soon as the network is back.",
   last_sync: (at: string) => `Last contact ${at}`,
   waiting_events: (count: string) => `${count} events wait for central`,
-  station_lost: (since: string) => `The station's computer does not answer since ${since}`,
+  station_lost: (since: string) => `The station's computer has not answered since ${since}`,
   station_lost_hint: "What you enter is kept in this browser and stored as soon as it answers. Figures may be old.",
 
   sound_off: "Turn the sound off",
@@ -42,23 +41,20 @@ export const en = {
 
   operators: "Operators",
   log_on: "Log on",
-  log_off: "Log off",
   log_off_name: (name: string) => `Log off ${name}`,
   use_operator: (name: string) => `Work as ${name}`,
-  nobody: "Nobody is logged on",
   scan_badge: "Scan your badge",
   or_number: "or enter number and PIN",
   number: "Number",
   pin: "PIN",
   not_ready: "No operator is known here yet: this station must reach central once.",
-  log_on_first: "Log on first, then it goes on.",
+  log_on_first: "Log on first; then it goes on.",
   who_works: "Whose entry is it?",
 
   all_machines: "All machines",
   choose_machine: "Choose a machine",
   no_machines: "No machine belongs to this station yet.",
-  no_machines_hint: "Machines are assigned at central, under machines.",
-  since: (time: string) => `since ${time}`,
+  no_machines_hint: "They are named in the configuration of this computer (edge-agent): tell whoever looks after it.",
   job: "Job",
   no_job: "No job",
   no_job_hint: "Scan a work order or start a job.",
@@ -81,7 +77,7 @@ export const en = {
   shift_note: "Shift note",
   call_help: "Call for help",
   help_called: (at: string) => `Help called ${at}`,
-  help_called_hint: "Tap when help is there",
+  help_called_hint: "Tap when help has come",
   entries: "Entries",
 
   why_stopped: "Why is it stopped?",
@@ -91,7 +87,6 @@ export const en = {
   no_reason: "No reason",
   no_reasons_known: "No reasons are known here yet: they come from central.",
   no_stops: "No stop in the last 24 hours.",
-  running_stop: "still stopped",
   until_now: "now",
   reason: "Reason",
   note: "Note",
@@ -104,6 +99,7 @@ export const en = {
   minute_earlier: "1 min earlier",
   minute_later: "1 min later",
   too_short_to_split: "This stop is too short to split.",
+  split_when_over: "This stop is not over. Split it when it has ended.",
 
   pieces_reason: "Reason for scrap and rework",
   counts_itself: "This machine counts its pieces itself. Scrap and rework are taken from its good pieces.",
@@ -114,13 +110,16 @@ export const en = {
   delete_digit: "Delete digit",
   clear: "Clear",
 
-  or_scan_order: "or scan the work order",
-  no_work_orders: "No work orders are known here yet: they come from central. You can scan one.",
+  or_scan_order: "Choose a work order, or scan it.",
+  no_work_orders: "No work order is open here. They come from central: ask the shift lead.",
+  no_other_work_orders: "No other work order is open here.",
   other_machines: "For other machines",
   due: (at: string) => `due ${at}`,
   finish_question: (order: string) => `Finish ${order}?`,
   finish_hint: "The job ends here. Pause it to go on later.",
   start_where: (order: string) => `Start ${order} — on which machine?`,
+  planned_elsewhere: (machine: string) =>
+    `This work order is planned for ${machine}, which is not at this station. Start it here all the same?`,
 
   note_for_next: "For the next shift",
   note_placeholder: "What should the next shift know?",
@@ -130,7 +129,6 @@ export const en = {
   undone: "Taken back",
   discard: "Discard",
   discard_question: "Discard? It is not stored.",
-  last_entry: "Last entry",
 
   storing: "Storing …",
   stored: "Stored",
@@ -159,8 +157,9 @@ export const en = {
     split: (time: string) => `Split stop at ${time}`,
     shift_note: "Shift note",
     help: "Call for help",
-    help_over: "Help is there",
+    help_over: "Help has come",
     scan: (code: string) => `Scan ${code}`,
+    badge: "Badge",
   },
 
   scans: {
@@ -171,14 +170,29 @@ export const en = {
     switched: (order: string) => `Switched to ${order}`,
     already_running: (order: string) => `${order} is running already`,
     asks_for_machine: (order: string) => `${order}: choose the machine`,
-    asks_for_operator: (order: string) => `${order}: log on to start it`,
+    asks_for_operator: (order: string) => `${order}: who starts it?`,
+    at_machine: (what: string, machine: string) => `${what} at ${machine}`,
+    planned_for: (what: string, machine: string) => `${what}. It was planned for ${machine}.`,
+    planned_elsewhere: (order: string, machine: string) =>
+      `${order} is planned for ${machine}, which is not at this station.`,
     problem: (code: string, problem: string) => `${code}: ${problem}`,
+    unknown_work_order: (code: string) => `${code}: there is no such work order here`,
+    earlier: (time: string, what: string) => `At ${time}: ${what}`,
   },
 
   /** English shows what the agent says; these stand for it in other languages. */
+  entry_words: null as EntryWords | null,
   refusals: null as Record<Refusal["code"], string> | null,
   try_again_at: (time: string) => `Try again at ${time}.`,
 };
+
+interface EntryWords {
+  job: Record<JobChange["action"], (order: string) => string>;
+  split: string;
+  help: string;
+  help_over: string;
+  scanned: (code: string) => string;
+}
 
 export function listed(parts: (string | 0 | false)[]): string {
   return parts.filter((part) => part).join(", ");

@@ -191,7 +191,8 @@ function Sheet({ invited, onAnother }: { invited: Invited; onAnother: () => void
           </dd>
           <dt className="text-[#4d545a]">Made by</dt>
           <dd>
-            {invitation.created_by}, {momentText(invitation.created_at, "full", time_zone)}
+            <ForeignText max={40}>{invitation.created_by_name ?? invitation.created_by}</ForeignText>,{" "}
+            {momentText(invitation.created_at, "full", time_zone)}
           </dd>
         </dl>
         <p className="mt-4 text-[#4d545a] text-xs">

@@ -19,7 +19,7 @@ export function OpenInvitations({ plant }: { plant: string | undefined }) {
   const queries = useQueryClient();
   const { plants } = useSession();
   const [revoked, setRevoked] = useState<Invitation | null>(null);
-  if (invitations.isError) {
+  if (invitations.isLoadingError) {
     return <ErrorNotice error={invitations.error} onRetry={() => void invitations.refetch()} />;
   }
   const open = invitations.data?.invitations ?? [];
@@ -54,7 +54,8 @@ export function OpenInvitations({ plant }: { plant: string | undefined }) {
             wideOnly: true,
             cell: (invitation) => (
               <span className="whitespace-nowrap">
-                <Age of={invitation.created_at} /> by <ForeignText max={40}>{invitation.created_by}</ForeignText>
+                <Age of={invitation.created_at} /> by{" "}
+                <ForeignText max={40}>{invitation.created_by_name ?? invitation.created_by}</ForeignText>
               </span>
             ),
           },

@@ -1,15 +1,22 @@
 import { useSearch } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { problemOf } from "../../api/problem.ts";
 import { Button } from "../../parts/button.tsx";
 import { TextField } from "../../parts/field.tsx";
 import { useEnter } from "../../session/log-in.ts";
 import { logIn } from "../../session/requests.ts";
+import { forgetScreenToken, isScreen } from "../../session/screen-token.ts";
 import { Front } from "./front.tsx";
+
+const EXPIRED = "Your session has ended. Log in to go on where you were.";
+const SCREEN_REFUSED =
+  "This screen's token is not taken any more: it was revoked, or it has expired. Make another one and open its address.";
 
 export function LoginPage() {
   const { next, expired } = useSearch({ from: "/login" });
   const enter = useEnter();
+  const [refused] = useState(isScreen);
+  useEffect(forgetScreenToken, []);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
 
@@ -28,7 +35,7 @@ export function LoginPage() {
   };
 
   return (
-    <Front title="Log in" note={expired ? "Your session has ended. Log in to go on where you were." : undefined}>
+    <Front title="Log in" note={refused ? SCREEN_REFUSED : expired ? EXPIRED : undefined}>
       <form onSubmit={submit} className="flex flex-col gap-4">
         <TextField
           name="name"

@@ -6,14 +6,14 @@ import { useReportOldSince } from "../../live/use-board.ts";
 import { JobProgress } from "../plant-now/job-progress.tsx";
 
 /** How the machine stands at this moment. */
-export function LiveHeader({ machine, stale }: { machine: BoardMachine; stale: boolean }) {
+export function LiveHeader({ machine }: { machine: BoardMachine }) {
   const state = shownState(machine.state);
   const old = useReportOldSince(machine.reported_at ?? null);
   return (
     <dl
       className={`grid grid-cols-2 gap-px overflow-hidden rounded-card border bg-line md:grid-cols-4 ${
         state === "stopped" ? "border-alarm" : "border-line"
-      } ${stale || old ? "grayscale" : ""}`}
+      } ${old ? "grayscale" : ""}`}
     >
       <Cell name="State">
         <span className="text-lg">

@@ -1,15 +1,17 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useEffect, useMemo } from "react";
-import { ForeignText, serverNow, visibleText } from "screens";
-import { useBoardLoaded, useMachine, useStaleSince } from "../../live/use-board.ts";
+import { useEffect } from "react";
+import { ForeignText, visibleText } from "screens";
+import { useBoardLoaded, useMachine } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
 import { LeftIcon } from "../../parts/icons.tsx";
-import { ErrorNotice, Loading, StaleNote } from "../../parts/notices.tsx";
+import { NotRefreshed } from "../../parts/listing.tsx";
+import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page, Section } from "../../parts/page.tsx";
-import { useSession } from "../../session/session.ts";
-import { type Range, rangeOf } from "../../time/range.ts";
+import { type Plant, useSession } from "../../session/session.ts";
+import type { Range } from "../../time/range.ts";
 import { RangePicker } from "../../time/range-picker.tsx";
+import { useRange } from "../../time/use-range.ts";
 import { CountsView } from "./counts/counts-view.tsx";
 import { EventsView } from "./events/events-view.tsx";
 import { JobsView } from "./jobs-view.tsx";
@@ -27,11 +29,10 @@ export function MachinePage() {
   const id = Number(machine);
   const live = useMachine(id);
   const loaded = useBoardLoaded();
-  const stale_since = useStaleSince();
   const asked = useQuery({ ...machineQuery(id), enabled: loaded && !live });
   const { plants } = useSession();
   const known = live ?? asked.data;
-  const time_zone = plants.find((plant) => plant.name === known?.plant)?.time_zone ?? "UTC";
+  const plant = plants.find((one) => one.name === known?.plant);
   const several = plants.length > 1;
   const title = known ? known.title || known.name : "Machine";
   return (
@@ -44,17 +45,19 @@ export function MachinePage() {
           search={(before) => ({ plant: before.plant })}
           className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink"
         >
-          <LeftIcon /> {["Plant now", several ? known?.plant : undefined, live?.line].filter(Boolean).join(" · ")}
+          <LeftIcon />
+          <ForeignText max={120}>
+            {["Plant now", several ? known?.plant : undefined, live?.line_title].filter(Boolean).join(" · ")}
+          </ForeignText>
         </Link>
       }
     >
-      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
       {asked.isError ? (
         <ErrorNotice error={asked.error} onRetry={() => void asked.refetch()} />
       ) : known ? (
         <>
-          {live && <LiveHeader machine={live} stale={stale_since !== null} />}
-          <History id={id} time_zone={time_zone} changed={live?.state_since} />
+          {live && <LiveHeader machine={live} />}
+          <History id={id} plant={plant} changed={live?.state_since} />
         </>
       ) : (
         <Loading rows={4} height="h-24" />
@@ -63,22 +66,21 @@ export function MachinePage() {
   );
 }
 
-function History({ id, time_zone, changed }: { id: number; time_zone: string; changed: string | null | undefined }) {
+function History({ id, plant, changed }: { id: number; plant: Plant | undefined; changed: string | null | undefined }) {
   const search = useSearch({ from: "/shell/machines/$machine" });
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const range = useMemo(
-    () => rangeOf({ range: search.range, from: search.from, to: search.to }, serverNow(), time_zone),
-    [search.range, search.from, search.to, time_zone],
-  );
+  const chosen = useRange(search, plant);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another state is why it is asked again
   useEffect(() => {
     void queries.invalidateQueries({ queryKey: ["machine", id] });
   }, [queries, id, changed]);
   const show = search.show ?? "stops";
+  if (!chosen) return <Loading rows={4} height="h-24" />;
+  const { range, time_zone } = chosen;
   return (
     <>
-      <Section title="States" actions={<RangePicker range={range} time_zone={time_zone} />}>
+      <Section title="States" actions={<RangePicker {...chosen} />}>
         <States id={id} range={range} time_zone={time_zone} />
       </Section>
       <div className="sticky top-12 z-10 -mx-4 bg-canvas px-4 py-2 sm:-mx-6 sm:px-6">
@@ -130,10 +132,11 @@ function States({ id, range, time_zone }: ViewProps) {
   const timeline = useQuery(timelineQuery(id, range));
   const navigate = useNavigate();
   if (timeline.isPending) return <Loading rows={1} height="h-40" />;
-  if (timeline.isError) return <ErrorNotice error={timeline.error} onRetry={() => void timeline.refetch()} />;
+  if (timeline.isLoadingError) return <ErrorNotice error={timeline.error} onRetry={() => void timeline.refetch()} />;
   const { segments, to_ms, cut } = timeline.data;
   return (
     <>
+      <NotRefreshed query={timeline} />
       {cut && (
         <p className="text-ink-soft text-sm">
           The states changed too often to show all of this range: choose a shorter one to see its end.

@@ -1,12 +1,9 @@
 /** What the page of a machine asks. Keys begin with `machine` and its id: what changes on it asks all of them again. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { serverNow, setServerTime } from "screens/clock.ts";
+import { setServerTime } from "screens/clock.ts";
 import { answer, api } from "../../api/client.ts";
 import type { Segment } from "../../api/types.ts";
-import { type Range, spanOf as spanFrom } from "../../time/range.ts";
-
-const spanOf = (range: Range) =>
-  spanFrom({ from_ms: range.from_ms, to_ms: range.live ? undefined : range.to_ms }, serverNow());
+import { type Range, spanOf } from "../../time/range.ts";
 
 /** A live range keeps its key while it moves on. */
 const keyOf = (range: Range) => (range.live ? [range.from_ms] : [range.from_ms, range.to_ms]);
@@ -22,10 +19,10 @@ export const timelineQuery = (machine: number, range: Range) =>
     queryKey: ["machine", machine, "timeline", ...keyOf(range)],
     queryFn: async ({ signal }) => {
       const segments: Segment[] = [];
-      const { from: begins, to } = spanOf(range);
-      let from = begins;
+      const span = spanOf(range);
+      let from = span.from;
       for (let page = 0; page < TIMELINE_PAGES_MAX; page += 1) {
-        const query = { from, to };
+        const query = { ...span, from };
         const found = await answer(
           api.GET("/machines/{machine}/timeline", { params: { path: { machine }, query }, signal }),
         );

@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { ForeignText, momentText } from "screens";
+import { NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { Badge, ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Table } from "../../parts/table.tsx";
@@ -9,9 +10,10 @@ import { scansQuery } from "./queries.ts";
 export function ScansView({ id, range, time_zone }: ViewProps) {
   const scans = useInfiniteQuery(scansQuery(id, range));
   if (scans.isPending) return <Loading />;
-  if (scans.isError) return <ErrorNotice error={scans.error} onRetry={() => void scans.refetch()} />;
+  if (scans.isLoadingError) return <ErrorNotice error={scans.error} onRetry={() => void scans.refetch()} />;
   return (
     <div className="flex flex-col gap-3">
+      <NotRefreshed query={scans} />
       <Table
         caption="Scans, newest first"
         rows={scans.data.pages.flatMap((page) => page.scans)}

@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { ForeignText, momentText } from "screens";
 import type { ShiftLogEntry } from "../../api/types.ts";
+import { NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Table } from "../../parts/table.tsx";
@@ -12,9 +13,10 @@ const WORDS: Record<string, string> = { operator_on: "Logged on", operator_off: 
 export function ShiftLogView({ id, range, time_zone }: ViewProps) {
   const log = useInfiniteQuery(shiftLogQuery(id, range));
   if (log.isPending) return <Loading />;
-  if (log.isError) return <ErrorNotice error={log.error} onRetry={() => void log.refetch()} />;
+  if (log.isLoadingError) return <ErrorNotice error={log.error} onRetry={() => void log.refetch()} />;
   return (
     <div className="flex flex-col gap-3">
+      <NotRefreshed query={log} />
       <Table
         caption="Shift log, newest first"
         rows={log.data.pages.flatMap((page) => page.entries)}

@@ -1,6 +1,7 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { CheckField } from "../../parts/field.tsx";
+import { NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { stopsQuery } from "../../stops/requests.ts";
@@ -10,14 +11,15 @@ import type { ViewProps } from "./machine-page.tsx";
 export function StopsView({ id, range }: ViewProps) {
   const [micro, setMicro] = useState(false);
   const stops = useInfiniteQuery({
-    ...stopsQuery({ machine: id, from_ms: range.from_ms, to_ms: range.live ? undefined : range.to_ms, micro }),
+    ...stopsQuery({ machine: id, range, micro }),
     placeholderData: keepPreviousData,
     refetchInterval: range.live ? 30_000 : false,
   });
   if (stops.isPending) return <Loading />;
-  if (stops.isError) return <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />;
+  if (stops.isLoadingError) return <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />;
   return (
     <div className="flex flex-col gap-3">
+      <NotRefreshed query={stops} />
       <CheckField label="Microstops too" checked={micro} onChange={(event) => setMicro(event.target.checked)} />
       <StopTable
         stops={stops.data.pages.flatMap((page) => page.stops)}

@@ -37,6 +37,22 @@ describe("lines", () => {
     ]);
   });
 
+  it("are called by their titles, and stand in the order of these", () => {
+    const found = lines(
+      [
+        machine({ id: 1, line: "1", line_title: "Packing" }),
+        machine({ id: 2, line: "2", line_title: "Filling" }),
+        machine({ id: 3 }),
+      ],
+      {},
+    );
+    expect(found.map((line) => [line.name, lineTitle(line, found)])).toEqual([
+      ["2", "Filling"],
+      ["1", "Packing"],
+      ["", "Not in a line"],
+    ]);
+  });
+
   it("no state moves a machine to another place", () => {
     const before = [machine({ id: 1, name: "a" }), machine({ id: 2, name: "b" })];
     const after = before.map((one) => (one.id === 2 ? machine({ ...one, state: "stopped" }) : one));

@@ -14,6 +14,8 @@ export const NO_LINE = "";
 export interface Line {
   /** `NO_LINE` for those without. */
   name: string;
+  /** What people call it. */
+  title: string;
   plant: string;
   ids: number[];
   running: number;
@@ -52,7 +54,7 @@ export const passes = (machine: BoardMachine, filter: Filter): boolean =>
 
 const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 
-/** Lines by name, in them machines by name: a place never depends on a state, so that nothing jumps. */
+/** Lines by title, in them machines by title: a place never depends on a state, so that nothing jumps. */
 export function lines(machines: Iterable<BoardMachine>, filter: Filter): Line[] {
   const found = new Map<string, BoardMachine[]>();
   for (const machine of machines) {
@@ -64,7 +66,10 @@ export function lines(machines: Iterable<BoardMachine>, filter: Filter): Line[] 
   }
   return Array.from(found.values(), lineOf).sort(
     (a, b) =>
-      byName(a.plant, b.plant) || Number(a.name === NO_LINE) - Number(b.name === NO_LINE) || byName(a.name, b.name),
+      byName(a.plant, b.plant) ||
+      Number(a.name === NO_LINE) - Number(b.name === NO_LINE) ||
+      byName(a.title, b.title) ||
+      byName(a.name, b.name),
   );
 }
 
@@ -72,6 +77,7 @@ function lineOf(machines: BoardMachine[]): Line {
   const sorted = machines.toSorted((a, b) => byName(a.title || a.name, b.title || b.name) || a.id - b.id);
   return {
     name: sorted[0]?.line ?? NO_LINE,
+    title: sorted[0]?.line_title ?? sorted[0]?.line ?? "",
     plant: sorted[0]?.plant ?? "",
     ids: sorted.map((machine) => machine.id),
     running: sorted.filter((machine) => machine.state === "running").length,
@@ -100,10 +106,10 @@ export function progress(job: Pick<BoardJob, "good" | "quantity" | "expected">):
   };
 }
 
-/** What stands above a line's machines. Lines of different plants may have one name. */
-export function lineTitle({ name, plant }: Pick<Line, "name" | "plant">, all: readonly Line[]): string {
-  const several = all.some((line) => line.plant !== plant);
-  const alone = all.filter((line) => line.plant === plant).length === 1;
-  const title = name !== NO_LINE ? name : alone ? "Machines" : "Not in a line";
-  return several ? `${plant} · ${title}` : title;
+/** What stands above a line's machines. Lines of different plants may have one title. */
+export function lineTitle(line: Pick<Line, "name" | "title" | "plant">, all: readonly Pick<Line, "plant">[]): string {
+  const several = all.some((other) => other.plant !== line.plant);
+  const alone = all.filter((other) => other.plant === line.plant).length === 1;
+  const title = line.name !== NO_LINE ? line.title : alone ? "Machines" : "Not in a line";
+  return several ? `${line.plant} · ${title}` : title;
 }

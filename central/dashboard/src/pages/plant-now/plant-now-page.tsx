@@ -1,11 +1,11 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { numberText } from "screens";
-import { useBoardLoaded, useMachines, useStaleSince } from "../../live/use-board.ts";
+import { ForeignText, numberText, visibleText } from "screens";
+import { useBoardLoaded, useMachines } from "../../live/use-board.ts";
 import { Button, buttonClass } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
 import { ScreenIcon } from "../../parts/icons.tsx";
-import { Empty, Loading, StaleNote } from "../../parts/notices.tsx";
+import { Empty, Loading } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
 import { type Filter, type Line, lines, lineTitle, NO_LINE, summary } from "./overview.ts";
 import { SummaryStrip } from "./summary-strip.tsx";
@@ -14,7 +14,6 @@ import { MachineTile } from "./tile.tsx";
 export function PlantNowPage() {
   const search = useSearch({ from: "/shell/" });
   const loaded = useBoardLoaded();
-  const stale_since = useStaleSince();
   const machines = useMachines();
   const ofPlant = useMemo(
     () => Array.from(machines.values()).filter((m) => search.plant === undefined || m.plant === search.plant),
@@ -38,11 +37,10 @@ export function PlantNowPage() {
         </>
       }
     >
-      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
       {!loaded ? (
         <Loading rows={3} height="h-52" />
       ) : (
-        <div className={`flex flex-col gap-6 ${stale_since === null ? "" : "grayscale"}`}>
+        <div className="flex flex-col gap-6">
           {ofPlant.length > 0 && <SummaryStrip of={summary(ofPlant)} />}
           {shown.map((line) => (
             <LineSection key={`${line.plant} ${line.name}`} line={line} title={lineTitle(line, all)} />
@@ -58,7 +56,9 @@ function LineSection({ line, title }: { line: Line; title: string }) {
   return (
     <section aria-label={title}>
       <h2 className="mb-2 flex items-baseline gap-3">
-        <span className="font-semibold">{title}</span>
+        <span className="font-semibold">
+          <ForeignText max={60}>{title}</ForeignText>
+        </span>
         <span className="text-ink-soft text-sm">
           {numberText(line.running)} of {numberText(line.ids.length)} running
         </span>
@@ -77,10 +77,10 @@ const EVERY_LINE = "every line";
 function Filters({ lines: all, filter }: { lines: Line[]; filter: Filter }) {
   const navigate = useNavigate({ from: "/" });
   const change = (part: Filter) => navigate({ search: (before) => ({ ...before, ...part }), replace: true });
-  const names = Array.from(new Set(all.map((line) => line.name)));
+  const named = Array.from(new Map(all.map((line) => [line.name, line])).values());
   return (
     <>
-      {names.length > 1 && (
+      {named.length > 1 && (
         <label className="flex items-center gap-2 text-sm">
           <span className="sr-only">Line</span>
           <select
@@ -89,9 +89,9 @@ function Filters({ lines: all, filter }: { lines: Line[]; filter: Filter }) {
             className="min-h-9 max-w-56 rounded-control border border-edge bg-raised px-2"
           >
             <option value={EVERY_LINE}>All lines</option>
-            {names.map((name) => (
-              <option key={name} value={name}>
-                {name === NO_LINE ? "Not in a line" : name}
+            {named.map((line) => (
+              <option key={line.name} value={line.name}>
+                {line.name === NO_LINE ? "Not in a line" : visibleText(line.title)}
               </option>
             ))}
           </select>

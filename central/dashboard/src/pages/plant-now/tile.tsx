@@ -31,7 +31,7 @@ export const MachineTile = memo(function MachineTile({
 }) {
   const machine = useMachine(id);
   if (!machine) return null;
-  const place = [plant && machine.plant, line && machine.line].filter(Boolean).join(" · ");
+  const place = [plant && machine.plant, line && machine.line_title].filter(Boolean).join(" · ");
   return <Tile machine={machine} links={links} place={place} />;
 });
 

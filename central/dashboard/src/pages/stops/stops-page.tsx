@@ -1,45 +1,47 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo } from "react";
-import { ForeignText, serverNow } from "screens";
+import { ForeignText } from "screens";
 import { useMachine } from "../../live/use-board.ts";
 import { Button } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
 import { CloseIcon } from "../../parts/icons.tsx";
+import { NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
 import { useSession } from "../../session/session.ts";
 import { stopsQuery } from "../../stops/requests.ts";
 import { StopTable } from "../../stops/stop-table.tsx";
-import { rangeOf } from "../../time/range.ts";
 import { RangePicker } from "../../time/range-picker.tsx";
+import { type ChosenRange, useRange } from "../../time/use-range.ts";
 
 /** What nobody has explained yet, across machines: for the shift lead who must explain yesterday. */
 export function StopsPage() {
   const search = useSearch({ from: "/shell/stops" });
-  const navigate = useNavigate();
   const { plants } = useSession();
-  const time_zone = (plants.find((plant) => plant.name === search.plant) ?? plants[0])?.time_zone ?? "UTC";
-  // The range of an address stays what it was when one came: stops of the last moments come by themselves.
-  const range = useMemo(
-    () => rangeOf({ range: search.range ?? "week", from: search.from, to: search.to }, serverNow(), time_zone),
-    [search.range, search.from, search.to, time_zone],
+  // Several plants have no shift in common, and the first one's clock.
+  const plant = plants.length === 1 ? plants[0] : plants.find((one) => one.name === search.plant);
+  const chosen = useRange({ ...search, range: search.range ?? "week" }, plant, (plant ?? plants[0])?.time_zone);
+  if (chosen) return <Stops chosen={chosen} />;
+  return (
+    <Page title="Stops">
+      <Loading rows={8} height="h-12" />
+    </Page>
   );
+}
+
+function Stops({ chosen }: { chosen: ChosenRange }) {
+  const search = useSearch({ from: "/shell/stops" });
+  const navigate = useNavigate();
+  const { range } = chosen;
   const stops = useInfiniteQuery({
-    ...stopsQuery({
-      machine: search.machine,
-      plant: search.plant,
-      from_ms: range.from_ms,
-      to_ms: range.live ? undefined : range.to_ms,
-      unexplained: !search.all,
-    }),
+    ...stopsQuery({ machine: search.machine, plant: search.plant, range, unexplained: !search.all }),
     placeholderData: keepPreviousData,
     refetchInterval: range.live ? 30_000 : false,
   });
   const rows = stops.data?.pages.flatMap((page) => page.stops) ?? [];
   return (
-    <Page title="Stops" actions={<RangePicker range={range} time_zone={time_zone} />}>
+    <Page title="Stops" actions={<RangePicker {...chosen} />}>
       <div className="flex flex-wrap items-center gap-3">
         <Choice
           label="Which stops"
@@ -60,10 +62,11 @@ export function StopsPage() {
       </div>
       {stops.isPending ? (
         <Loading rows={8} height="h-12" />
-      ) : stops.isError ? (
+      ) : stops.isLoadingError ? (
         <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />
       ) : (
         <>
+          <NotRefreshed query={stops} />
           <StopTable
             stops={rows}
             withMachine

@@ -87,9 +87,15 @@ export function AuditView() {
                 className: "min-w-24",
                 cell: (entry) => (
                   <span className="flex flex-col">
-                    <ForeignText max={40}>{entry.actor}</ForeignText>
-                    <span className="text-ink-soft text-xs max-md:hidden">
+                    <ForeignText max={40}>{entry.actor_name ?? entry.actor}</ForeignText>
+                    <span className="text-ink-soft text-xs md:whitespace-nowrap">
                       {entry.actor_kind}
+                      {entry.actor_name && (
+                        <>
+                          {" "}
+                          <ForeignText max={40}>{entry.actor}</ForeignText>
+                        </>
+                      )}
                       {entry.address && (
                         <>
                           {" "}

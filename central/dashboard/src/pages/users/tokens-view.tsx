@@ -7,9 +7,11 @@ import { Confirm } from "../../parts/confirm.tsx";
 import { CheckField, SelectField, TextField } from "../../parts/field.tsx";
 import { Listed } from "../../parts/listing.tsx";
 import { Badge, ErrorNotice } from "../../parts/notices.tsx";
-import { ShownOnce } from "../../parts/shown-once.tsx";
+import { Copyable, ShownOnce } from "../../parts/shown-once.tsx";
 import { SideSheet } from "../../parts/side-sheet.tsx";
 import { Table } from "../../parts/table.tsx";
+import { screenAddress } from "../../session/screen-token.ts";
+import { useSession } from "../../session/session.ts";
 import { PlantsChoice, type PlantsGiven, PlantsSeen } from "./plants-choice.tsx";
 import { type Permission, type Token, tokensQuery } from "./requests.ts";
 import { SCOPES } from "./words.ts";
@@ -20,7 +22,7 @@ export function TokensView() {
   const queries = useQueryClient();
   const [creating, setCreating] = useState(false);
   const [revoked, setRevoked] = useState<Token | null>(null);
-  const [made, setMade] = useState<{ name: string; secret: string } | null>(null);
+  const [made, setMade] = useState<Made | null>(null);
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-3">
@@ -100,6 +102,14 @@ export function TokensView() {
       {made && (
         <ShownOnce title={`Token ${made.name}`} label="Token" secret={made.secret} onClose={() => setMade(null)}>
           <p>Give it to the program that is to ask.</p>
+          {made.screen !== undefined && (
+            <>
+              <p>
+                A screen on a wall shows Plant now with it, without anybody who logs in, when it opens this address:
+              </p>
+              <Copyable label="Address for a screen" text={made.screen} />
+            </>
+          )}
         </ShownOnce>
       )}
       {revoked && (
@@ -120,6 +130,13 @@ export function TokensView() {
   );
 }
 
+interface Made {
+  name: string;
+  secret: string;
+  /** What a screen on a wall opens, where the token may do no more than that. */
+  screen: string | undefined;
+}
+
 function Until({ token }: { token: Token }) {
   if (token.revoked_at != null) return <Badge>revoked</Badge>;
   if (token.expires_at == null) return <span className="whitespace-nowrap">it is revoked</span>;
@@ -130,14 +147,9 @@ function Until({ token }: { token: Token }) {
 const LASTS_DAYS = [30, 90, 365] as const;
 const DAY_MS = 86_400_000;
 
-function NewToken({
-  onMade,
-  onClose,
-}: {
-  onMade: (made: { name: string; secret: string }) => void;
-  onClose: () => void;
-}) {
+function NewToken({ onMade, onClose }: { onMade: (made: Made) => void; onClose: () => void }) {
   const queries = useQueryClient();
+  const { plants: seen } = useSession();
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState<readonly Permission[]>(["read"]);
   const [plants, setPlants] = useState<PlantsGiven>({ all: false, ids: [] });
@@ -158,7 +170,10 @@ function NewToken({
         expires_at,
       };
       const { secret } = await answer(api.POST("/tokens", { body }));
-      onMade({ name: body.name, secret });
+      const only = body.plants.length === 1 ? seen.find((plant) => plant.id === body.plants[0])?.name : undefined;
+      const readsOnly = body.scopes.every((scope) => scope === "read");
+      const screen = readsOnly ? screenAddress(location.origin, secret, only) : undefined;
+      onMade({ name: body.name, secret, screen });
       await queries.invalidateQueries({ queryKey: ["tokens"] });
       onClose();
     } catch (problem) {

@@ -1,9 +1,8 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { numberText } from "screens";
-import { useStaleSince } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
-import { Badge, StaleNote } from "../../parts/notices.tsx";
+import { Badge } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
 import { AlertsView } from "./alerts/alerts-view.tsx";
 import { DeadLettersView } from "./dead-letters-view.tsx";
@@ -17,14 +16,12 @@ import { WORK_VIEW_WORDS, WORK_VIEWS } from "./views.ts";
 export function WorkPage() {
   const { plant, show = "incidents" } = useSearch({ from: "/shell/work" });
   const navigate = useNavigate();
-  const stale_since = useStaleSince();
   // Of the plants that one may see: the depth of the queue is of all.
   const letters = useInfiniteQuery(deadLettersQuery(plant));
   const dead = letters.data?.pages.flatMap((page) => page.dead_letters).length ?? 0;
   const more = letters.hasNextPage ? "+" : "";
   return (
     <Page title={WORK_VIEW_WORDS[show]}>
-      {stale_since !== null && <StaleNote since_ms={stale_since}>The page reconnects by itself.</StaleNote>}
       <div>
         <Choice
           label="What is shown"

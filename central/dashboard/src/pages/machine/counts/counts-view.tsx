@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { durationText, momentText, numberText } from "screens";
 import type { Bucket } from "../../../api/types.ts";
+import { NotRefreshed } from "../../../parts/listing.tsx";
 import { Empty, ErrorNotice, Loading } from "../../../parts/notices.tsx";
 import { Table } from "../../../parts/table.tsx";
 import type { ViewProps } from "../machine-page.tsx";
@@ -13,13 +14,15 @@ const GRAIN_WORDS = { "15min": "quarter of an hour", hour: "hour", day: "day" };
 export function CountsView({ id, range, time_zone }: ViewProps) {
   const production = useQuery(productionQuery(id, range));
   if (production.isPending) return <Loading rows={1} height="h-72" />;
-  if (production.isError) return <ErrorNotice error={production.error} onRetry={() => void production.refetch()} />;
+  if (production.isLoadingError)
+    return <ErrorNotice error={production.error} onRetry={() => void production.refetch()} />;
   const { buckets } = production.data;
   const grain = grainOf(range);
   const label = (bucket: Bucket) => momentText(bucket.from, grain === "day" ? "day" : "time", time_zone);
   if (buckets.length === 0) return <Empty>There is no time in this range.</Empty>;
   return (
     <div className="flex flex-col gap-3">
+      <NotRefreshed query={production} />
       <Sums buckets={buckets} />
       <CountsChart buckets={buckets} labelOf={label} per={GRAIN_WORDS[grain]} />
       <details>

@@ -4,6 +4,7 @@ import { ForeignText, momentText } from "screens";
 import type { Fact } from "../../../api/types.ts";
 import { Button } from "../../../parts/button.tsx";
 import { DownIcon, RightIcon } from "../../../parts/icons.tsx";
+import { NotRefreshed } from "../../../parts/listing.tsx";
 import { More } from "../../../parts/more.tsx";
 import { Badge, ErrorNotice, Loading } from "../../../parts/notices.tsx";
 import { Table } from "../../../parts/table.tsx";
@@ -25,9 +26,10 @@ export function EventsView({ id, range, time_zone }: ViewProps) {
   const [opened, setOpened] = useState<string>();
   const events = useInfiniteQuery(eventsQuery(id, range, kind));
   if (events.isPending) return <Loading rows={10} />;
-  if (events.isError) return <ErrorNotice error={events.error} onRetry={() => void events.refetch()} />;
+  if (events.isLoadingError) return <ErrorNotice error={events.error} onRetry={() => void events.refetch()} />;
   return (
     <div className="flex flex-col gap-3">
+      <NotRefreshed query={events} />
       <label className="flex w-fit items-center gap-2 text-sm">
         Kind
         <select

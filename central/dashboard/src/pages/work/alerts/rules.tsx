@@ -51,7 +51,7 @@ export function Rules({ plant }: { plant: string }) {
               },
               ...KINDS.map((kind) => ({
                 key: kind,
-                title: <span className="whitespace-nowrap">{INCIDENT_KINDS[kind].word}</span>,
+                title: INCIDENT_KINDS[kind].word,
                 cell: (set: RuleSet) => (
                   <RuleCell rule={set.rules.find((rule) => rule.kind === kind)} line={set.line} />
                 ),

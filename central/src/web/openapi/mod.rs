@@ -3,6 +3,9 @@
 //! What it says of query parameters is held to for all routes at once: one that an operation does not describe is refused,
 //! and so is a value that is longer than described. Everything else a route checks itself.
 
+mod links;
+mod shared;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -55,7 +58,9 @@ pub fn described() -> OpenApiRouter {
 
 /// The routes, and beside them what they say of themselves.
 pub fn served(api: OpenApiRouter) -> (Router, OpenApi) {
-    let (router, document) = api.split_for_parts();
+    let (router, mut document) = api.split_for_parts();
+    links::add(&mut document);
+    shared::share_problems(&mut document);
     let answer = document.clone();
     let router = router.route_layer(middleware::from_fn_with_state(Arc::new(Queries::of(&document)), as_described));
     (router.route("/openapi.json", get(async move || Json(answer.clone()))), document)
