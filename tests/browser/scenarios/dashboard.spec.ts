@@ -1,4 +1,6 @@
 import { expect, type Page } from "@playwright/test";
+import { SCREENS } from "../preconditions.ts";
+import { settled } from "../stage/look.ts";
 import { logIn } from "../stage/people.ts";
 import { type MachineName, PLANT, TITLES } from "../stage/plant.ts";
 import { SIZES, test } from "../stage/scenario.ts";
@@ -156,6 +158,8 @@ for (const [name, size] of [
     expect(scrolls).toBe(false);
     // To be read across a hall: at least a fortieth of the height.
     expect(letters).toBeGreaterThanOrEqual(size.height / 45);
+    await settled(page);
+    await page.screenshot({ path: `${SCREENS}/kiosk-wall-${size.height}.png` });
     await page.keyboard.press("Escape");
     await expect(plantNow(page)).toBeVisible();
   });
