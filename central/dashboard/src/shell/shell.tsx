@@ -1,6 +1,7 @@
 import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { ForeignText } from "screens";
+import { PlantOptions } from "../session/plants.tsx";
 import { useSession } from "../session/session.ts";
 import { ConnectionMark } from "./connection-mark.tsx";
 import { DESTINATIONS, type Destination } from "./destinations.ts";
@@ -147,11 +148,7 @@ function PlantPicker() {
         className="min-h-8 max-w-48 rounded-control border border-edge bg-raised px-2 font-semibold"
       >
         <option value={EVERY_PLANT}>All plants</option>
-        {plants.map((one) => (
-          <option key={one.id} value={one.name}>
-            {one.name}
-          </option>
-        ))}
+        <PlantOptions />
       </select>
     </label>
   );

@@ -6,6 +6,7 @@ import { useMachines } from "../live/use-board.ts";
 import { Button } from "../parts/button.tsx";
 import { Badge } from "../parts/notices.tsx";
 import { type Column, Table } from "../parts/table.tsx";
+import { useZones } from "../session/plants.tsx";
 import { useMay, useSession } from "../session/session.ts";
 import { ExplainStop } from "./explain-stop.tsx";
 import { stopKey } from "./requests.ts";
@@ -77,12 +78,6 @@ export function StopTable({
       )}
     </>
   );
-}
-
-/** The time zone of a plant by its name. */
-function useZones(): (plant: string) => string | undefined {
-  const { plants } = useSession();
-  return (name) => plants.find((plant) => plant.name === name)?.time_zone;
 }
 
 function MachineName({ stop }: { stop: Stop }) {

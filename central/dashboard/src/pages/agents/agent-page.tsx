@@ -10,7 +10,8 @@ import { Answered, Listed } from "../../parts/listing.tsx";
 import { Badge } from "../../parts/notices.tsx";
 import { Facts, Page, Section } from "../../parts/page.tsx";
 import { Table } from "../../parts/table.tsx";
-import { useMay, useSession } from "../../session/session.ts";
+import { useZones } from "../../session/plants.tsx";
+import { useMay } from "../../session/session.ts";
 import { ClockOffset, Standings } from "./agents-page.tsx";
 import { Divergence } from "./divergence.tsx";
 import { agentQuery, gapsQuery, rejectedQuery, setEnabled } from "./queries.ts";
@@ -21,8 +22,7 @@ import { type Agent, bytesText, healthOf, worstFirst } from "./words.ts";
 export function AgentPage() {
   const { agent: uuid } = useParams({ from: "/shell/agents/$agent" });
   const agent = useQuery(agentQuery(uuid));
-  const { plants } = useSession();
-  const time_zone = plants.find((plant) => plant.name === agent.data?.plant)?.time_zone;
+  const time_zone = useZones()(agent.data?.plant);
   return (
     <Page
       title={agent.data?.name ?? "Agent"}

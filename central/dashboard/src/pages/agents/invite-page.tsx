@@ -11,6 +11,7 @@ import { LeftIcon, WarningIcon } from "../../parts/icons.tsx";
 import { Empty, ErrorNotice } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Copyable } from "../../parts/shown-once.tsx";
+import { PlantOptions, useZones } from "../../session/plants.tsx";
 import { useMay, useSession } from "../../session/session.ts";
 import { QrCode } from "./qr-code.tsx";
 
@@ -89,11 +90,7 @@ function InviteForm({ plant, onInvited }: { plant: string | undefined; onInvited
             Choose …
           </option>
         )}
-        {plants.map((one) => (
-          <option key={one.id} value={one.name}>
-            {one.name}
-          </option>
-        ))}
+        <PlantOptions />
       </SelectField>
       <TextField
         name="agent"
@@ -134,10 +131,9 @@ function InviteForm({ plant, onInvited }: { plant: string | undefined; onInvited
 }
 
 function Sheet({ invited, onAnother }: { invited: Invited; onAnother: () => void }) {
-  const { plants } = useSession();
   const { invitation, code, central_address } = invited;
   const command = `edge-agent enroll ${code}`;
-  const time_zone = plants.find((one) => one.name === invitation.plant)?.time_zone;
+  const time_zone = useZones()(invitation.plant);
   const kept = useRef(false);
   const keep = () => {
     kept.current = true;

@@ -8,7 +8,7 @@ import { Confirm } from "../../parts/confirm.tsx";
 import { ErrorNotice } from "../../parts/notices.tsx";
 import { Section } from "../../parts/page.tsx";
 import { Table } from "../../parts/table.tsx";
-import { useSession } from "../../session/session.ts";
+import { useZones } from "../../session/plants.tsx";
 import { invitationsQuery } from "./queries.ts";
 
 type Invitation = Schema<"OpenInvitation">;
@@ -17,14 +17,13 @@ type Invitation = Schema<"OpenInvitation">;
 export function OpenInvitations({ plant }: { plant: string | undefined }) {
   const invitations = useQuery(invitationsQuery(plant));
   const queries = useQueryClient();
-  const { plants } = useSession();
+  const zoneOf = useZones();
   const [revoked, setRevoked] = useState<Invitation | null>(null);
   if (invitations.isLoadingError) {
     return <ErrorNotice error={invitations.error} onRetry={() => void invitations.refetch()} />;
   }
   const open = invitations.data?.invitations ?? [];
   if (open.length === 0) return null;
-  const zoneOf = (name: string) => plants.find((one) => one.name === name)?.time_zone;
   return (
     <Section title="Open invitations">
       <Table

@@ -8,6 +8,7 @@ import { CodeBlock } from "../../parts/code-block.tsx";
 import { SelectField } from "../../parts/field.tsx";
 import { ErrorNotice } from "../../parts/notices.tsx";
 import { SideSheet } from "../../parts/side-sheet.tsx";
+import { PlantOptions } from "../../session/plants.tsx";
 import { useSession } from "../../session/session.ts";
 import { type ImportFault, importFaults } from "./import-faults.ts";
 import type { Csv } from "./resource.ts";
@@ -87,11 +88,7 @@ export function ImportSheet({
                 if (sheet) void send(event.target.value, sheet, true);
               }}
             >
-              {plants.map((one) => (
-                <option key={one.id} value={one.name}>
-                  {one.name}
-                </option>
-              ))}
+              <PlantOptions />
             </SelectField>
           )}
           <Expected csv={csv} />

@@ -6,6 +6,7 @@ import { Confirm } from "../../parts/confirm.tsx";
 import { SelectField } from "../../parts/field.tsx";
 import { Empty, ErrorNotice } from "../../parts/notices.tsx";
 import { SideSheet } from "../../parts/side-sheet.tsx";
+import { PlantOptions, useZones } from "../../session/plants.tsx";
 import { sessionQuery, useMay, useSession } from "../../session/session.ts";
 import { FieldInput } from "./form/field-input.tsx";
 import {
@@ -38,7 +39,7 @@ export function RecordSheet<Row extends Kept>({
   const { plants } = useSession();
   const [base, setBase] = useState(record);
   const [plant, setPlant] = useState(record?.plant ?? chosenPlant ?? plants[0]?.name ?? "");
-  const time_zone = plants.find((one) => one.name === plant)?.time_zone ?? "UTC";
+  const time_zone = useZones()(plant) ?? "UTC";
   const [before, setBefore] = useState<Draft>(() => draftOf(resource.fields, record, time_zone));
   const [draft, setDraft] = useState<Draft>(before);
   const [shown, setShown] = useState<Record<string, string>>({});
@@ -137,11 +138,7 @@ export function RecordSheet<Row extends Kept>({
             <legend className="sr-only">{title}</legend>
             {!base && resource.kind !== "plants" && plants.length > 1 && (
               <SelectField label="Plant" value={plant} onChange={(event) => setPlant(event.target.value)}>
-                {plants.map((one) => (
-                  <option key={one.id} value={one.name}>
-                    {one.name}
-                  </option>
-                ))}
+                <PlantOptions />
               </SelectField>
             )}
             {resource.fields.map((field) => (

@@ -11,6 +11,7 @@ import { Answered, Listed } from "../../parts/listing.tsx";
 import { Facts, Section } from "../../parts/page.tsx";
 import { SideSheet } from "../../parts/side-sheet.tsx";
 import { Table } from "../../parts/table.tsx";
+import { useZones } from "../../session/plants.tsx";
 import { useMay, useSession } from "../../session/session.ts";
 import { deadLetterQuery, deadLettersQuery } from "./queries.ts";
 import { deliveryOf, jobWord } from "./words.ts";
@@ -94,8 +95,7 @@ const titleOf = (letter: Letter): string => (letter.kind ? jobWord(letter.kind) 
 
 function LetterSheet({ letter, onClose }: { letter: Letter; onClose: () => void }) {
   const may = useMay("work:write");
-  const { plants } = useSession();
-  const time_zone = plants.find((one) => one.name === letter.plant)?.time_zone;
+  const time_zone = useZones()(letter.plant);
   const details = useQuery(deadLetterQuery(letter.id));
   const queries = useQueryClient();
   const [asked, setAsked] = useState<Decision | null>(null);

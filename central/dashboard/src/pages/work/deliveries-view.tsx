@@ -8,6 +8,7 @@ import { CloseIcon } from "../../parts/icons.tsx";
 import { Listed } from "../../parts/listing.tsx";
 import { Badge } from "../../parts/notices.tsx";
 import { Table } from "../../parts/table.tsx";
+import { useZones } from "../../session/plants.tsx";
 import { useSession } from "../../session/session.ts";
 import { deliveriesQuery } from "./queries.ts";
 import { INCIDENT_KINDS } from "./words.ts";
@@ -33,7 +34,7 @@ export function DeliveriesView() {
   const deliveries = useInfiniteQuery(deliveriesQuery({ plant, incident, delivery: only }));
   const [opened, setOpened] = useState<string | null>(only ?? null);
   const { plants } = useSession();
-  const zoneOf = (name: string) => plants.find((one) => one.name === name)?.time_zone;
+  const zoneOf = useZones();
   const showAll = () =>
     void navigate({
       to: ".",

@@ -7,7 +7,7 @@ import { Choice } from "../../parts/field.tsx";
 import { Listed } from "../../parts/listing.tsx";
 import { Badge } from "../../parts/notices.tsx";
 import { Table } from "../../parts/table.tsx";
-import { useSession } from "../../session/session.ts";
+import { useZones } from "../../session/plants.tsx";
 import { incidentsQuery } from "./queries.ts";
 import { INCIDENT_KINDS } from "./words.ts";
 
@@ -22,9 +22,8 @@ const STATES = [
 export function IncidentsView() {
   const { plant, state = "open" } = useSearch({ from: "/shell/work" });
   const navigate = useNavigate();
-  const { plants } = useSession();
   const incidents = useInfiniteQuery(incidentsQuery(plant, state));
-  const zoneOf = (name: string) => plants.find((one) => one.name === name)?.time_zone;
+  const zoneOf = useZones();
   return (
     <>
       <div>

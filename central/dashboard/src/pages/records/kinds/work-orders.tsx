@@ -1,7 +1,7 @@
 import { ForeignText, momentText, numberText } from "screens";
 import { answer, api } from "../../../api/client.ts";
 import type { Schema } from "../../../api/types.ts";
-import { useSession } from "../../../session/session.ts";
+import { useZones } from "../../../session/plants.tsx";
 import type { Values } from "../form/fields.ts";
 import { csvBody, listQuery, type Resource } from "../resource.ts";
 import { activeColumn } from "./cells.tsx";
@@ -90,8 +90,7 @@ export const WORK_ORDERS: Resource<WorkOrder> = {
 };
 
 function Due({ order }: { order: WorkOrder }) {
-  const { plants } = useSession();
+  const zoneOf = useZones();
   if (order.due_at == null) return "–";
-  const time_zone = plants.find((plant) => plant.name === order.plant)?.time_zone;
-  return <span className="whitespace-nowrap">{momentText(order.due_at, "dayAndTime", time_zone)}</span>;
+  return <span className="whitespace-nowrap">{momentText(order.due_at, "dayAndTime", zoneOf(order.plant))}</span>;
 }

@@ -9,6 +9,7 @@ import { SelectField } from "../../../parts/field.tsx";
 import { Listed } from "../../../parts/listing.tsx";
 import { Badge } from "../../../parts/notices.tsx";
 import { Table } from "../../../parts/table.tsx";
+import { PlantOptions, useZones } from "../../../session/plants.tsx";
 import { useMay, useSession } from "../../../session/session.ts";
 import { ClearShifts } from "./clear-shifts.tsx";
 import { PlanShifts } from "./plan-shifts.tsx";
@@ -25,7 +26,7 @@ export function ShiftsView() {
   const [planning, setPlanning] = useState(false);
   const [clearing, setClearing] = useState(false);
   const plant = search.plant ?? chosen;
-  const time_zone = plants.find((one) => one.name === plant)?.time_zone ?? "UTC";
+  const time_zone = useZones()(plant) ?? "UTC";
   const shifts = useInfiniteQuery({
     queryKey: ["master_data", "shifts", plant],
     initialPageParam: undefined as string | undefined,
@@ -43,11 +44,7 @@ export function ShiftsView() {
       <div className="flex flex-wrap items-end gap-3">
         {plants.length > 1 && search.plant === undefined && (
           <SelectField label="Plant" value={chosen} onChange={(event) => setChosen(event.target.value)}>
-            {plants.map((one) => (
-              <option key={one.id} value={one.name}>
-                {one.name}
-              </option>
-            ))}
+            <PlantOptions />
           </SelectField>
         )}
         <p className="text-ink-soft text-sm">The next four weeks, by the plant's clock ({time_zone}).</p>

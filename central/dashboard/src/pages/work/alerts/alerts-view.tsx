@@ -2,6 +2,7 @@ import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { SelectField } from "../../../parts/field.tsx";
 import { Empty } from "../../../parts/notices.tsx";
+import { PlantOptions } from "../../../session/plants.tsx";
 import { useMay, useSession } from "../../../session/session.ts";
 import { Channels } from "./channels.tsx";
 import { Rules } from "./rules.tsx";
@@ -19,11 +20,7 @@ export function AlertsView() {
       {search.plant === undefined && plants.length > 1 && (
         <div className="max-w-xs">
           <SelectField label="Plant" value={chosen} onChange={(event) => setChosen(event.target.value)}>
-            {plants.map((one) => (
-              <option key={one.id} value={one.name}>
-                {one.name}
-              </option>
-            ))}
+            <PlantOptions />
           </SelectField>
         </div>
       )}
