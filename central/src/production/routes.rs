@@ -17,11 +17,9 @@ use crate::machines::timeline::timeline;
 use crate::web::Reads;
 use crate::web::page::{self, Place};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
-use crate::web::span::{Lengths, MONTH, Span, span};
+use crate::web::span::{Lengths, MONTH, Span, SpanPage, SpanParameters, span};
 use crate::work_orders::jobs;
 
-const ENTRIES_DEFAULT: i64 = 100;
-const ENTRIES_MAX: i64 = 1_000;
 /// Segments that a target is computed from; past them it stays unknown.
 const SEGMENTS_MAX: usize = 100_000;
 
@@ -95,20 +93,6 @@ async fn machine_production(
     Ok(Json(ProductionAnswer { at, time_zone: subject.time_zone, buckets: buckets.collect() }))
 }
 
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct EntryParameters {
-    /// Inclusive; 24 hours before `to` when absent.
-    from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
-    to: Option<DateTime<Utc>>,
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<i64>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// Pieces that a person reported, or took back.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ReportedPieces {
@@ -141,18 +125,16 @@ struct PieceEntryList {
 /// Pieces that people reported at a machine, newest first.
 #[utoipa::path(
     get, operation_id = "machine_piece_entries", path = "/machines/{machine}/piece-entries", tag = "production",
-    params(("machine" = i32, Path), EntryParameters), responses((status = OK, body = PieceEntryList), Problems)
+    params(("machine" = i32, Path), SpanParameters), responses((status = OK, body = PieceEntryList), Problems)
 )]
 async fn machine_piece_entries(
     State(reads): State<Reads>,
     principal: Principal,
     Segments(machine): Segments<i32>,
-    Parameters(parameters): Parameters<EntryParameters>,
+    Parameters(parameters): Parameters<SpanParameters>,
 ) -> Result<Json<PieceEntryList>, Problem> {
     let subject = subject::find(&reads, &principal, machine).await?;
-    let limit = page::limit(parameters.limit, ENTRIES_DEFAULT, ENTRIES_MAX)?;
-    let span = span(parameters.from, parameters.to, reads.now(), MONTH)?;
-    let after = page::place(parameters.cursor.as_deref())?;
+    let SpanPage { span, after, limit } = parameters.page(reads.now())?;
     let mut rows = store::piece_entries(&reads.pool, subject.id, span, after.as_ref(), limit + 1).await?;
     let next = page::next(&mut rows, limit, |last| place(last).to_string());
     let entries = rows.into_iter().map(ReportedPieces::from).collect();

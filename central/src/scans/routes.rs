@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use data_encoding::BASE64;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,27 +15,10 @@ use crate::machines::subject;
 use crate::web::Reads;
 use crate::web::page::{self, Place};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
-use crate::web::span::{MONTH, span};
-
-const SCANS_DEFAULT: i64 = 100;
-const SCANS_MAX: i64 = 1_000;
+use crate::web::span::{SpanPage, SpanParameters};
 
 pub fn router(reads: Reads) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(machine_scans)).with_state(reads)
-}
-
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ScanParameters {
-    /// Inclusive; 24 hours before `to` when absent.
-    from: Option<DateTime<Utc>>,
-    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
-    to: Option<DateTime<Utc>>,
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<i64>,
-    /// `next` of the page before.
-    cursor: Option<String>,
 }
 
 /// A code that was read.
@@ -67,18 +50,16 @@ struct ScanList {
 /// Codes that were read at a machine, newest first.
 #[utoipa::path(
     get, operation_id = "machine_scans", path = "/machines/{machine}/scans", tag = "scans",
-    params(("machine" = i32, Path), ScanParameters), responses((status = OK, body = ScanList), Problems)
+    params(("machine" = i32, Path), SpanParameters), responses((status = OK, body = ScanList), Problems)
 )]
 async fn machine_scans(
     State(reads): State<Reads>,
     principal: Principal,
     Segments(machine): Segments<i32>,
-    Parameters(parameters): Parameters<ScanParameters>,
+    Parameters(parameters): Parameters<SpanParameters>,
 ) -> Result<Json<ScanList>, Problem> {
     let subject = subject::find(&reads, &principal, machine).await?;
-    let limit = page::limit(parameters.limit, SCANS_DEFAULT, SCANS_MAX)?;
-    let span = span(parameters.from, parameters.to, reads.now(), MONTH)?;
-    let after = page::place(parameters.cursor.as_deref())?;
+    let SpanPage { span, after, limit } = parameters.page(reads.now())?;
     let mut rows = store::scans(&reads.pool, subject.id, span, after, limit + 1).await?;
     let place = |row: &store::ScanRow| Place { at: row.at, keys: [row.agent_id.into(), row.epoch.into(), row.seq] };
     let next = page::next(&mut rows, limit, |last| place(last).to_string());

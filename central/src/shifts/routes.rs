@@ -13,10 +13,7 @@ use crate::machines::subject;
 use crate::web::Reads;
 use crate::web::page::{self, Place};
 use crate::web::problem::{Parameters, Problem, Problems, Segments};
-use crate::web::span::{MONTH, span};
-
-const ENTRIES_DEFAULT: i64 = 100;
-const ENTRIES_MAX: i64 = 1_000;
+use crate::web::span::{SpanPage, SpanParameters};
 
 pub fn router(reads: Reads) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list_shift_log)).routes(routes!(machine_shift_log)).with_state(reads)
@@ -117,14 +114,8 @@ async fn list_shift_log(
 ) -> Result<Json<ShiftLog>, Problem> {
     principal.may(Permission::Read)?;
     let filter = Filter { plants: principal.plants.ids(), plant: asked.plant.as_deref(), ..Filter::default() };
-    let asked = MachineParameters {
-        entry: asked.entry,
-        from: asked.from,
-        to: asked.to,
-        limit: asked.limit,
-        cursor: asked.cursor,
-    };
-    log(&reads, filter, &asked).await
+    let PlantParameters { entry, from, to, limit, cursor, .. } = asked;
+    log(&reads, filter, entry, SpanParameters { from, to, limit, cursor }).await
 }
 
 /// Log-ons and handover notes at a machine and at the stations of its agent, newest first.
@@ -141,14 +132,18 @@ async fn machine_shift_log(
     let subject = subject::find(&reads, &principal, machine).await?;
     let plants = [subject.plant_id];
     let filter = Filter { plants: Some(&plants), machine: Some((subject.id, subject.agent_id)), ..Filter::default() };
-    log(&reads, filter, &asked).await
+    let MachineParameters { entry, from, to, limit, cursor } = asked;
+    log(&reads, filter, entry, SpanParameters { from, to, limit, cursor }).await
 }
 
-async fn log(reads: &Reads, filter: Filter<'_>, asked: &MachineParameters) -> Result<Json<ShiftLog>, Problem> {
-    let limit = page::limit(asked.limit, ENTRIES_DEFAULT, ENTRIES_MAX)?;
-    let span = span(asked.from, asked.to, reads.now(), MONTH)?;
-    let after = page::place(asked.cursor.as_deref())?;
-    let filter = Filter { entry: asked.entry.map(EntryKind::word), ..filter };
+async fn log(
+    reads: &Reads,
+    filter: Filter<'_>,
+    entry: Option<EntryKind>,
+    asked: SpanParameters,
+) -> Result<Json<ShiftLog>, Problem> {
+    let SpanPage { span, after, limit } = asked.page(reads.now())?;
+    let filter = Filter { entry: entry.map(EntryKind::word), ..filter };
     let mut rows = store::entries(&reads.pool, filter, span, after, limit + 1).await?;
     let place = |row: &LogRow| Place { at: row.at, keys: [row.agent_id.into(), row.epoch.into(), row.seq] };
     let next = page::next(&mut rows, limit, |last| place(last).to_string());

@@ -1,9 +1,13 @@
 //! Stretches of time that are asked for: defaults, order, length.
 
 use chrono::{DateTime, Duration, Utc};
+use serde::Deserialize;
 
-use super::page::moment;
+use super::page::{self, Place, moment};
 use super::problem::Problem;
+
+const ITEMS_DEFAULT: i64 = 100;
+const ITEMS_MAX: i64 = 1_000;
 
 /// `from <= at < to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +57,37 @@ pub fn span(
         )));
     }
     Ok(Span { from, to })
+}
+
+/// What a list of what happened in a span is asked for by, a page at a time, newest first.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SpanParameters {
+    /// Inclusive; 24 hours before `to` when absent.
+    pub from: Option<DateTime<Utc>>,
+    /// Exclusive; now when absent, and an hour more, as an agent's clock may be ahead. At most 31 days after `from`.
+    pub to: Option<DateTime<Utc>>,
+    #[param(minimum = 1, maximum = 1000)]
+    pub limit: Option<i64>,
+    /// `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// A page of a span: after this place, so many items.
+#[derive(Debug, Clone, Copy)]
+pub struct SpanPage {
+    pub span: Span,
+    pub after: Option<Place>,
+    pub limit: i64,
+}
+
+impl SpanParameters {
+    pub fn page(&self, now: DateTime<Utc>) -> Result<SpanPage, Problem> {
+        let limit = page::limit(self.limit, ITEMS_DEFAULT, ITEMS_MAX)?;
+        let span = span(self.from, self.to, now, MONTH)?;
+        Ok(SpanPage { span, after: page::place(self.cursor.as_deref())?, limit })
+    }
 }
 
 #[cfg(test)]
