@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use black_box::harness::agent::Agent;
+use black_box::harness::api::Api;
 use black_box::harness::fault_proxy::Fault;
 use black_box::harness::site::PLANT;
 use black_box::harness::{Site, wait};
@@ -116,27 +117,13 @@ async fn made(site: &Site, what: &str, body: Value) -> anyhow::Result<Value> {
 
 /// What a browser does.
 struct Page {
-    address: SocketAddr,
+    api: Api,
 }
 
 impl Page {
     async fn ask(&self, path: &str, body: Option<Value>) -> anyhow::Result<(u16, Value)> {
-        let url = format!("http://{}/api/station/{path}", self.address);
-        let asked = tokio::task::spawn_blocking(move || -> anyhow::Result<(u16, String)> {
-            let agent: ureq::Agent = ureq::Agent::config_builder()
-                .timeout_global(Some(Duration::from_secs(20)))
-                .http_status_as_error(false)
-                .build()
-                .into();
-            let mut answer = match body {
-                Some(body) => agent.post(&url).send_json(body),
-                None => agent.get(&url).call(),
-            }
-            .with_context(|| format!("cannot ask {url}"))?;
-            Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
-        });
-        let (status, text) = asked.await??;
-        Ok((status, serde_json::from_str(&text).with_context(|| text.clone())?))
+        let method = if body.is_some() { "POST" } else { "GET" };
+        self.api.ask(method, path, body).await
     }
 
     async fn view(&self) -> anyhow::Result<Value> {
@@ -195,7 +182,7 @@ async fn station_of(site: &Site, sections: &str) -> anyhow::Result<(Agent, Page)
     let mut agent = site.enrol("line-1", sections).await?;
     master_data(site).await?;
     agent.resume()?;
-    let page = Page { address: agent.station };
+    let page = Page { api: Api::of_station(agent.station) };
     page.until("master data and the machine", |view| {
         view["ready_for_operators"] == true && view["machines"][0]["state"] == "running"
     })

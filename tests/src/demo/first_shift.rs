@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::api::Api;
 use super::master_data::{OPERATORS, orders_of};
+use crate::harness::api::Api;
 
 /// At work from the beginning; the mixer waits for whoever tries the station.
 const AT_WORK: [(&str, usize); 4] = [("press-1", 0), ("press-2", 0), ("oven-1", 1), ("packer-1", 1)];

@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use process::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
-use super::api::Api;
+use crate::harness::api::Api;
 
 pub(super) const PLANT: &str = "demo";
 pub(super) const TIME_ZONE: Tz = Tz::Europe__Vienna;

@@ -13,10 +13,10 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Parser;
 use tokio::time::Instant;
 
+use crate::harness::api::Api;
 use crate::harness::binaries;
 use crate::harness::central::get;
 
-mod api;
 mod configuration;
 mod first_shift;
 mod master_data;
@@ -24,7 +24,6 @@ mod part;
 mod people;
 mod screen;
 
-use api::Api;
 use master_data::{PLANT, TIME_ZONE};
 use part::{Part, Parts};
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Deserialize;
 
-use super::api::Api;
 use super::master_data::{OPERATORS, orders_of};
 use super::part::Parts;
 use super::people::PEOPLE;
 use super::{DemoSettings, say};
+use crate::harness::api::Api;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Of refreshes, where lines cannot be redrawn.

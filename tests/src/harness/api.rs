@@ -10,48 +10,51 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Api {
+pub struct Api {
     base: String,
     token: Option<String>,
 }
 
 impl Api {
-    pub(super) fn of_central(web: SocketAddr, token: &str) -> Api {
+    #[must_use]
+    pub fn of_central(web: SocketAddr, token: &str) -> Api {
         Api { base: format!("http://{web}/api/v1"), token: Some(token.to_owned()) }
     }
 
     /// It asks for nothing: whoever stands at the station is logged on there.
-    pub(super) fn of_station(page: SocketAddr) -> Api {
+    #[must_use]
+    pub fn of_station(page: SocketAddr) -> Api {
         Api { base: format!("http://{page}/api/station"), token: None }
     }
 
-    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let (status, answer) = self.ask("GET", path, None).await?;
         ensure!(status == 200, "{path} answered {status}: {answer}");
         Ok(answer)
     }
 
     /// Makes a thing, or finds that an earlier run has made it.
-    pub(super) async fn make(&self, path: &str, thing: Value) -> anyhow::Result<()> {
+    pub async fn make(&self, path: &str, thing: Value) -> anyhow::Result<()> {
         let (status, answer) = self.ask("POST", path, Some(thing.clone())).await?;
         ensure!(status == 201 || status == 409, "{path} {thing} was answered {status}: {answer}");
         Ok(())
     }
 
-    pub(super) async fn replace(&self, path: &str, thing: Value) -> anyhow::Result<()> {
+    pub async fn replace(&self, path: &str, thing: Value) -> anyhow::Result<()> {
         let (status, answer) = self.ask("PUT", path, Some(thing.clone())).await?;
         ensure!(status == 200, "{path} {thing} was answered {status}: {answer}");
         Ok(())
     }
 
     /// Enters something at the station and finds it stored.
-    pub(super) async fn enter(&self, path: &str, entry: Value) -> anyhow::Result<()> {
+    pub async fn enter(&self, path: &str, entry: Value) -> anyhow::Result<()> {
         let (status, answer) = self.ask("POST", path, Some(entry.clone())).await?;
         ensure!(status == 200, "{path} {entry} was answered {status}: {answer}");
         Ok(())
     }
 
-    async fn ask(&self, method: &'static str, path: &str, body: Option<Value>) -> anyhow::Result<(u16, Value)> {
+    /// Status and answer.
+    pub async fn ask(&self, method: &'static str, path: &str, body: Option<Value>) -> anyhow::Result<(u16, Value)> {
         let (url, token) = (format!("{}/{path}", self.base), self.token.clone());
         let (status, text) = tokio::task::spawn_blocking(move || ask(method, &url, token, body)).await??;
         let answer = serde_json::from_str(&text).with_context(|| format!("{path} answered no JSON: {text}"))?;

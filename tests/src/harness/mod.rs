@@ -11,6 +11,7 @@
 //! ```
 
 pub mod agent;
+pub mod api;
 pub mod binaries;
 pub mod central;
 pub mod fault_proxy;
