@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use process::clock::{Clock, SystemClock};
-use process::lifecycle::{Lifecycle, Supervisor};
+use process::lifecycle::Lifecycle;
 use tokio::net::TcpListener;
 
 use crate::agents::administration::Administration;
 use crate::api::Api;
 use crate::auth::{Access, Principal, access::Outside};
 use crate::configuration::Configuration;
+use crate::database::embedded::Purpose;
 use crate::database::{Database, maintenance, migrate};
 use crate::live::Hub;
 use crate::web::Reads;
@@ -24,43 +25,46 @@ use crate::web::metrics::{Exposes, Metrics, Requests};
 use crate::{auth, identity, live, sync, web, work};
 
 /// Runs until the process is asked to stop.
-pub async fn run(configuration: &Configuration, database: Database, migrates: bool) -> anyhow::Result<ExitCode> {
-    let ended = match start(configuration, &database, migrates).await {
-        Ok(supervisor) => Ok(supervisor.run().await),
-        Err(error) => Err(error),
-    };
+pub async fn run(configuration: &Configuration, migrates: bool) -> anyhow::Result<ExitCode> {
+    let (lifecycle, supervisor) = Lifecycle::start();
+    let database = Database::open(configuration, Purpose::Serve, &lifecycle.stopping()).await?;
+    let ended = supervisor.run(start(configuration, &database, &lifecycle, migrates)).await;
     database.close().await;
     ended
 }
 
-async fn start(configuration: &Configuration, database: &Database, migrates: bool) -> anyhow::Result<Supervisor> {
+async fn start(
+    configuration: &Configuration,
+    database: &Database,
+    lifecycle: &Lifecycle,
+    migrates: bool,
+) -> anyhow::Result<()> {
     if migrates {
         migrate::migrate(database).await?;
     } else {
         migrate::state(&database.pool).await?.require_current()?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
-    let (lifecycle, supervisor) = Lifecycle::start();
     let listen = configuration.web.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on web.listen {listen}"))?;
     let address = listener.local_addr()?;
     let agents_port = Arc::new(AtomicBool::new(false));
-    let sync = listen_to_agents(configuration, database, &lifecycle, clock.clone(), agents_port.clone()).await?;
+    let sync = listen_to_agents(configuration, database, lifecycle, clock.clone(), agents_port.clone()).await?;
     let access = access(configuration, database, clock.clone()).await?;
     let hub = Hub::new(clock.clone(), rand::random());
-    follow_changes(database, &lifecycle, &hub);
+    follow_changes(database, lifecycle, &hub);
     let reads = Reads { pool: database.reader.clone(), clock: clock.clone() };
     let mut sources = vec![sync];
     if configuration.worker.enabled {
-        sources.push(work::start(configuration, database, &lifecycle, &clock)?);
+        sources.push(work::start(configuration, database, lifecycle, &clock)?);
     }
     let administration = administration(configuration, database, reads.clone())?;
     let router = router(Api { reads, access, hub, administration }, agents_port, sources);
-    let settings = web_settings(configuration, &lifecycle)?;
+    let settings = web_settings(configuration, lifecycle)?;
     lifecycle.spawn("web port", web::server::serve(listener, settings, router, lifecycle.stopping()));
     lifecycle.spawn("maintenance", maintenance::run(database.pool.clone(), lifecycle.stopping()));
     tracing::info!(web = %address, database = database.place, "central serves");
-    Ok(supervisor)
+    Ok(())
 }
 
 fn administration(

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use process::clock::{Clock, SystemClock};
-use process::lifecycle::{Lifecycle, Supervisor};
+use process::lifecycle::Lifecycle;
 use tokio::net::TcpListener;
 
 use crate::alerts;
 use crate::configuration::Configuration;
+use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
 use crate::queue::{self, handlers::Handlers};
 use crate::web::health::Readiness;
@@ -32,20 +33,20 @@ pub fn start(
 }
 
 /// `central worker`: runs until the process is asked to stop.
-pub async fn run(configuration: &Configuration, database: Database) -> anyhow::Result<ExitCode> {
-    let ended = match start_alone(configuration, &database).await {
-        Ok(supervisor) => Ok(supervisor.run().await),
-        Err(error) => Err(error),
-    };
+pub async fn run(configuration: &Configuration) -> anyhow::Result<ExitCode> {
+    let (lifecycle, supervisor) = Lifecycle::start();
+    // The private PostgreSQL belongs to `serve`: a worker is its guest.
+    let purpose = if configuration.database.url.is_some() { Purpose::Serve } else { Purpose::Command };
+    let database = Database::open(configuration, purpose, &lifecycle.stopping()).await?;
+    let ended = supervisor.run(start_alone(configuration, &database, &lifecycle)).await;
     database.close().await;
     ended
 }
 
-async fn start_alone(configuration: &Configuration, database: &Database) -> anyhow::Result<Supervisor> {
+async fn start_alone(configuration: &Configuration, database: &Database, lifecycle: &Lifecycle) -> anyhow::Result<()> {
     migrate::state(&database.pool).await?.require_current()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(0));
-    let (lifecycle, supervisor) = Lifecycle::start();
-    let counters = start(configuration, database, &lifecycle, &clock)?;
+    let counters = start(configuration, database, lifecycle, &clock)?;
     if let Some(listen) = configuration.worker.listen {
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("cannot listen on worker.listen {listen}"))?;
@@ -57,5 +58,5 @@ async fn start_alone(configuration: &Configuration, database: &Database) -> anyh
         lifecycle.spawn("health and metrics", web::server::serve(listener, settings, router, lifecycle.stopping()));
     }
     tracing::info!(database = database.place, "the worker works");
-    Ok(supervisor)
+    Ok(())
 }

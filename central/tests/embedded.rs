@@ -2,6 +2,10 @@
 
 mod support;
 
+use std::io::Read as _;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
 use support::{Program, is_root, mode, signal};
 
 fn made_run_and_stopped(program: &Program) {
@@ -61,6 +65,55 @@ fn after_a_killed_central_the_next_one_runs_exactly_one_postgresql() {
     assert!(invited.contains("\"plant\":\"north\""), "{invited}");
 }
 
+/// Asks once, and waits.
+fn ends(program: &Program, child: &mut Child, when: &str) {
+    signal(i32::try_from(child.id()).expect("a number of a process"), "TERM");
+    let deadline = Instant::now() + support::DEADLINE;
+    while child.try_wait().expect("it is our child").is_none() {
+        if Instant::now() > deadline {
+            let _ = child.kill();
+            panic!("the signal {when} was lost");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(program.postmaster(), None, "{when}");
+}
+
+#[test]
+fn a_signal_at_any_moment_of_the_start_ends_it_and_its_postgresql() {
+    let program = Program::new(false);
+    for _ in 0..4 {
+        ends(&program, &mut program.serve().child, "at the line that says it serves");
+    }
+    for pause_ms in [5, 20, 60, 150, 300, 500, 800, 1_200] {
+        let mut command = program.command(&["serve"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        ends(&program, &mut child, &format!("{pause_ms} ms after the start"));
+    }
+}
+
+#[test]
+fn an_interrupted_command_stops_the_postgresql_it_started() {
+    let program = Program::new(false);
+    assert_eq!(program.run(&["migrate"]).2, 0);
+    // Its standard input never ends, so that it waits for the password.
+    let mut adding = program.command(&["user", "add", "mara", "--role", "manager", "--password-stdin"]);
+    let mut adding = adding.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + support::DEADLINE;
+    while program.postmaster().is_none() {
+        assert!(Instant::now() < deadline, "it did not start one");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    signal(i32::try_from(adding.id()).unwrap(), "INT");
+    let code = adding.wait().unwrap().code();
+    let mut complained = String::new();
+    adding.stderr.take().unwrap().read_to_string(&mut complained).unwrap();
+    assert_eq!((code, complained.as_str()), (Some(1), "central: interrupted: what was not finished is undone\n"));
+    assert_eq!(program.postmaster(), None);
+}
+
 #[test]
 fn a_postgresql_that_dies_is_started_again_and_the_pool_comes_back() {
     let program = Program::new(false);
@@ -74,10 +127,10 @@ fn a_postgresql_that_dies_is_started_again_and_the_pool_comes_back() {
     let first = program.postmaster().unwrap();
     signal(first, "KILL");
     serving.wait_for("/api/v1/machines", 200);
-    let deadline = std::time::Instant::now() + support::DEADLINE;
+    let deadline = Instant::now() + support::DEADLINE;
     while program.postmaster().is_none_or(|pid| pid == first) {
-        assert!(std::time::Instant::now() < deadline, "it was not started again");
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(Instant::now() < deadline, "it was not started again");
+        std::thread::sleep(Duration::from_millis(50));
     }
     serving.wait_for("/api/v1/machines", 200);
     assert_eq!(serving.stop(), 0);

@@ -46,9 +46,13 @@ const SOURCES_STOP: Duration = Duration::from_secs(5);
 /// Runs until the process is asked to stop.
 pub async fn run(file: PathBuf, configuration: Configuration) -> anyhow::Result<ExitCode> {
     let (lifecycle, supervisor) = Lifecycle::start();
-    let agent = Agent::assemble(file, configuration)?;
-    lifecycle.spawn("the agent", agent.live(lifecycle.clone()));
-    Ok(supervisor.run().await)
+    supervisor
+        .run(async {
+            let agent = Agent::assemble(file, configuration)?;
+            lifecycle.spawn("the agent", agent.live(lifecycle.clone()));
+            Ok(())
+        })
+        .await
 }
 
 /// Everything that lives as long as the process.

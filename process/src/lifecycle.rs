@@ -1,8 +1,9 @@
 //! How a process stops: one way, whatever asked for it.
 //!
 //! SIGTERM, SIGINT or the end of any task that should not end cancel [`Lifecycle::stopping`]; tasks finish what they hold
-//! and return. A second signal, or [`GRACE`], ends the wait. systemd hears `READY`, `RELOADING`, `STOPPING` and, when it
-//! asked for it, the watchdog's beat; where there is no systemd these are nothing.
+//! and return. A second signal, or [`GRACE`], ends the wait. Signals are listened to once, from the very beginning: one
+//! that comes while the process still starts is not lost, and interrupts the start. systemd hears `READY`, `RELOADING`,
+//! `STOPPING` and, when it asked for it, the watchdog's beat; where there is no systemd these are nothing.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -14,6 +15,34 @@ use tokio_util::task::TaskTracker;
 
 /// How long tasks have to finish once the process is asked to stop.
 pub const GRACE: Duration = Duration::from_secs(20);
+
+/// What SIGTERM and SIGINT (Ctrl-C where there are no signals) ask for.
+#[derive(Debug, Clone)]
+pub struct StopSignals {
+    /// Cancelled by the first one.
+    pub stop: CancellationToken,
+    /// Cancelled by the second one: not to wait any longer.
+    pub at_once: CancellationToken,
+}
+
+impl StopSignals {
+    /// Listens from here on. Called within a runtime, once in a process, before anything that takes time.
+    #[must_use]
+    pub fn listen() -> StopSignals {
+        let heard = StopSignals { stop: CancellationToken::new(), at_once: CancellationToken::new() };
+        let mut signals = Signals::listen();
+        let StopSignals { stop, at_once } = heard.clone();
+        tokio::spawn(async move {
+            signals.next().await;
+            tracing::info!("asked to stop");
+            stop.cancel();
+            signals.next().await;
+            tracing::warn!("asked to stop again: not waiting any longer");
+            at_once.cancel();
+        });
+        heard
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct Lifecycle {
@@ -27,20 +56,18 @@ pub struct Lifecycle {
 #[derive(Debug)]
 pub struct Supervisor {
     lifecycle: Lifecycle,
+    at_once: CancellationToken,
     failures: mpsc::UnboundedReceiver<String>,
 }
 
 impl Lifecycle {
+    /// Listens to signals from here on: the first thing a process does.
     #[must_use]
     pub fn start() -> (Lifecycle, Supervisor) {
+        let StopSignals { stop: stopping, at_once } = StopSignals::listen();
         let (failures, failed) = mpsc::unbounded_channel();
-        let lifecycle = Lifecycle {
-            stopping: CancellationToken::new(),
-            tracker: TaskTracker::new(),
-            failures,
-            reload: watch::Sender::new(0),
-        };
-        (lifecycle.clone(), Supervisor { lifecycle, failures: failed })
+        let lifecycle = Lifecycle { stopping, tracker: TaskTracker::new(), failures, reload: watch::Sender::new(0) };
+        (lifecycle.clone(), Supervisor { lifecycle, at_once, failures: failed })
     }
 
     /// Cancelled when the process is to stop.
@@ -80,22 +107,22 @@ impl Lifecycle {
 }
 
 impl Supervisor {
-    /// Tells systemd that the process is ready, waits until it is to stop, stops it.
-    pub async fn run(mut self) -> ExitCode {
-        notify(Notice::Ready);
+    /// Starts what `start` starts, tells systemd, waits until the process is to stop, stops it. What had been started is
+    /// stopped the same way when the rest fails to start, or is interrupted.
+    pub async fn run(mut self, start: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
         let watchdog = tokio::spawn(watchdog());
-        let failed = tokio::select! {
-            () = self.lifecycle.stopping.cancelled() => false,
-            () = stop_signal() => { tracing::info!("asked to stop"); false }
-            Some(failure) = self.failures.recv() => { tracing::error!(failure, "stopping"); true }
-            () = reload_on_hangup(&self.lifecycle.reload) => unreachable!("the loop does not end"),
+        let stopping = self.lifecycle.stopping.clone();
+        let started = tokio::select! {
+            started = start => started,
+            () = stopping.cancelled() => Ok(()),
         };
+        let failed = started.is_ok() && self.until_stopping().await;
         notify(Notice::Stopping);
         self.lifecycle.stopping.cancel();
         self.lifecycle.tracker.close();
         let cut_short = tokio::select! {
             () = self.lifecycle.tracker.wait() => false,
-            () = stop_signal() => { tracing::warn!("asked to stop again: not waiting any longer"); true }
+            () = self.at_once.cancelled() => true,
             () = tokio::time::sleep(GRACE) => {
                 tracing::warn!(grace_s = GRACE.as_secs(), "tasks did not finish in time");
                 true
@@ -107,7 +134,18 @@ impl Supervisor {
             tracing::error!(failure, "while stopping");
             failed_late = true;
         }
-        if failed || failed_late || cut_short { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        started?;
+        Ok(if failed || failed_late || cut_short { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// Whether it stops because a task failed.
+    async fn until_stopping(&mut self) -> bool {
+        notify(Notice::Ready);
+        tokio::select! {
+            () = self.lifecycle.stopping.cancelled() => false,
+            Some(failure) = self.failures.recv() => { tracing::error!(failure, "stopping"); true }
+            () = reload_on_hangup(&self.lifecycle.reload) => unreachable!("the loop does not end"),
+        }
     }
 }
 
@@ -127,24 +165,45 @@ async fn reload_on_hangup(reload: &watch::Sender<u64>) {
     std::future::pending::<()>().await;
 }
 
-/// Resolves at SIGINT or SIGTERM (Ctrl-C where there are no signals).
-pub async fn stop_signal() {
-    #[cfg(unix)]
-    {
+/// Listens to both from the moment it is made.
+#[cfg(unix)]
+struct Signals(Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>);
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Signals {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
-            tracing::error!("cannot listen to signals: stop the process with SIGKILL");
-            return std::future::pending().await;
-        };
+        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(terminate), Ok(interrupt)) => Signals(Some((terminate, interrupt))),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%error, "cannot listen to signals: stop the process with SIGKILL");
+                Signals(None)
+            }
+        }
+    }
+
+    async fn next(&mut self) {
+        let Some((terminate, interrupt)) = &mut self.0 else { return std::future::pending().await };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     }
-    #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Signals {
+        Signals
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

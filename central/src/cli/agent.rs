@@ -16,7 +16,6 @@ use crate::agents::overview::{self, Agent};
 use crate::auth::Principal;
 use crate::auth::audit::Actor;
 use crate::configuration::Configuration;
-use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
 use crate::identity;
 use crate::plants::store::Plant;
@@ -81,10 +80,8 @@ pub(super) struct Which {
 
 impl AgentCommand {
     pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
-        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
-        let done = self.run_on(&database, configuration).await;
-        database.close().await;
-        done.map(|()| ExitCode::SUCCESS)
+        super::on_database(configuration, async |database| self.run_on(database, configuration).await).await?;
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn run_on(self, database: &Database, configuration: &Configuration) -> anyhow::Result<()> {

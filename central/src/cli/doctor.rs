@@ -4,8 +4,6 @@ use std::process::ExitCode;
 use process::clock::{Clock as _, SystemClock};
 
 use crate::configuration::Configuration;
-use crate::database::Database;
-use crate::database::embedded::Purpose;
 use crate::doctor::{self, Level, Report};
 
 #[derive(Debug, clap::Args)]
@@ -45,11 +43,12 @@ impl Doctor {
     }
 
     async fn examine(&self, configuration: &Configuration) -> anyhow::Result<Report> {
-        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
         let now = chrono::DateTime::from_timestamp_micros(SystemClock::new(0).wall().0).unwrap_or_default();
-        let examined = doctor::examine(&database, configuration.database.connections, now).await;
-        database.close().await;
-        Ok(doctor::judge(&examined?))
+        let connections = configuration.database.connections;
+        let examined =
+            super::on_database(configuration, async |database| doctor::examine(database, connections, now).await)
+                .await?;
+        Ok(doctor::judge(&examined))
     }
 }
 

@@ -11,7 +11,6 @@ use protocol::id::Name;
 use super::agent::Which;
 use crate::auth::Principal;
 use crate::configuration::Configuration;
-use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
 use crate::machines::overview;
 use crate::sync;
@@ -63,11 +62,12 @@ enum Quarantine {
 
 impl MachineCommand {
     pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
-        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
         let Machine::Transfer { machine, plant, to } = self.command;
-        let done = transfer(&database, configuration, &machine, &plant, to).await;
-        database.close().await;
-        done.map(|()| ExitCode::SUCCESS)
+        super::on_database(configuration, async |database| {
+            transfer(database, configuration, &machine, &plant, to).await
+        })
+        .await?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -103,11 +103,12 @@ async fn transfer(
 
 impl QuarantineCommand {
     pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
-        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
         let Quarantine::Release { plant, reason, origin } = self.command;
-        let done = release(&database, configuration, &plant, reason, origin).await;
-        database.close().await;
-        done.map(|()| ExitCode::SUCCESS)
+        super::on_database(configuration, async |database| {
+            release(database, configuration, &plant, reason, origin).await
+        })
+        .await?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -1,8 +1,7 @@
 use std::process::ExitCode;
 
 use crate::configuration::Configuration;
-use crate::database::embedded::Purpose;
-use crate::database::{Database, migrate};
+use crate::database::migrate;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -17,10 +16,7 @@ pub(super) struct Migrate {
 
 impl Migrate {
     pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
-        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
-        let migrated = migrate::migrate(&database).await;
-        database.close().await;
-        let migrated = migrated?;
+        let migrated = super::on_database(configuration, async |database| migrate::migrate(database).await).await?;
         if self.json {
             super::say(serde_json::to_string_pretty(&migrated)?);
         } else {

@@ -16,10 +16,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use process::lifecycle::StopSignals;
 use process::logging;
-use tokio_util::sync::CancellationToken;
 
 use crate::configuration::Configuration;
+use crate::database::Database;
+use crate::database::embedded::Purpose;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -102,7 +104,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let configuration = Configuration::load(arguments.global.config.as_deref(), |name| std::env::var(name).ok())?;
     let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve(command) => command.run(&configuration).await,
             Command::Worker(command) => command.run(&configuration).await,
@@ -115,18 +117,29 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Token(command) => command.run(&configuration).await,
             Command::Doctor(command) => Ok(command.run(&configuration).await),
         }
-    })
+    });
+    // A read from the terminal, or a look-up of a name, that hangs must not hold up the end.
+    runtime.shutdown_background();
+    done
 }
 
-/// Cancelled by SIGTERM or SIGINT while the database is still being opened.
-fn stop_on_signal() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let token = stop.clone();
-    tokio::spawn(async move {
-        process::lifecycle::stop_signal().await;
-        token.cancel();
-    });
-    stop
+/// What a command does on the database. SIGTERM and Ctrl-C interrupt it: what is not committed is undone, and a private
+/// PostgreSQL that this command started is stopped in order, unless a second signal says not to wait.
+async fn on_database<T>(
+    configuration: &Configuration,
+    work: impl AsyncFnOnce(&Database) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let StopSignals { stop, at_once } = StopSignals::listen();
+    let database = Database::open(configuration, Purpose::Command, &stop).await?;
+    let done = tokio::select! {
+        done = work(&database) => done,
+        () = stop.cancelled() => Err(anyhow::anyhow!("interrupted: what was not finished is undone")),
+    };
+    tokio::select! {
+        () = database.close() => {}
+        () = at_once.cancelled() => {}
+    }
+    done
 }
 
 #[expect(clippy::print_stdout, reason = "a command line prints")]

@@ -1,8 +1,6 @@
 use std::process::ExitCode;
 
 use crate::configuration::Configuration;
-use crate::database::Database;
-use crate::database::embedded::Purpose;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -18,8 +16,6 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
-        let stop = super::stop_on_signal();
-        let database = Database::open(configuration, Purpose::Serve, &stop).await?;
-        crate::serve::run(configuration, database, !self.no_migrate).await
+        crate::serve::run(configuration, !self.no_migrate).await
     }
 }

@@ -12,7 +12,6 @@ use super::user::{find_plants, plant_names};
 use crate::auth::tokens::{NewToken, Token, store};
 use crate::auth::{Permission, Principal};
 use crate::configuration::Configuration;
-use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
 use crate::plants;
 use crate::users::check_name;
@@ -69,10 +68,8 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 impl TokenCommand {
     pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
-        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
-        let done = self.run_on(&database).await;
-        database.close().await;
-        done.map(|()| ExitCode::SUCCESS)
+        super::on_database(configuration, async |database| self.run_on(database).await).await?;
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn run_on(self, database: &Database) -> anyhow::Result<()> {

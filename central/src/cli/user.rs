@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use process::configuration::nearest;
 use protocol::id::Name;
 
@@ -12,7 +12,6 @@ use super::agent::now;
 use super::table;
 use crate::auth::{Plants, Principal, Role, password, secret, setup};
 use crate::configuration::Configuration;
-use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
 use crate::plants;
 use crate::users::{self, Change, NewUser, User, check_display_name, check_name};
@@ -89,10 +88,8 @@ struct PasswordFrom {
 
 impl UserCommand {
     pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
-        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
-        let done = self.run_on(&database).await;
-        database.close().await;
-        done.map(|()| ExitCode::SUCCESS)
+        super::on_database(configuration, async |database| self.run_on(database).await).await?;
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn run_on(self, database: &Database) -> anyhow::Result<()> {
@@ -152,9 +149,16 @@ impl PasswordFrom {
         if self.generate {
             return Ok(Password { text: secret::readable(), generated: true });
         }
+        // Held here rather than where it is read: it ends with an interrupted command too.
+        let _silent = self.asks().then(Silent::start).transpose()?;
         let text = tokio::task::spawn_blocking(move || self.read_blocking()).await??;
         password::check(&text, name)?;
         Ok(Password { text, generated: false })
+    }
+
+    /// Whether it is asked for on the terminal.
+    fn asks(&self) -> bool {
+        self.password_file.is_none() && !self.password_stdin
     }
 
     fn read_blocking(self) -> anyhow::Result<String> {
@@ -167,10 +171,6 @@ impl PasswordFrom {
             std::io::stdin().take(4_096).read_to_string(&mut text)?;
             return Ok(first_line(&text));
         }
-        ensure!(
-            std::io::stdin().is_terminal(),
-            "there is no terminal to ask for the password on: use --password-file, --password-stdin or --generate"
-        );
         let password = ask("New password: ")?;
         ensure!(ask("The same again: ")? == password, "the two passwords differ");
         Ok(password)
@@ -181,18 +181,37 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Asks on the terminal, which does not show what is typed.
+/// A terminal that does not show what is typed.
+struct Silent {
+    before: Termios,
+}
+
+impl Silent {
+    fn start() -> anyhow::Result<Silent> {
+        let terminal = std::io::stdin();
+        ensure!(
+            terminal.is_terminal(),
+            "there is no terminal to ask for the password on: use --password-file, --password-stdin or --generate"
+        );
+        let before = tcgetattr(&terminal)?;
+        let mut silent = before.clone();
+        silent.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(&terminal, SetArg::TCSANOW, &silent)?;
+        Ok(Silent { before })
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.before);
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "a command line prints; standard output may be a file")]
 fn ask(question: &str) -> anyhow::Result<String> {
-    let terminal = std::io::stdin();
     eprint!("{question}");
-    let before = tcgetattr(&terminal)?;
-    let mut silent = before.clone();
-    silent.local_flags.remove(LocalFlags::ECHO);
-    tcsetattr(&terminal, SetArg::TCSANOW, &silent)?;
     let mut line = String::new();
-    let read = terminal.read_line(&mut line);
-    tcsetattr(&terminal, SetArg::TCSANOW, &before)?;
+    let read = std::io::stdin().read_line(&mut line);
     eprintln!();
     read?;
     Ok(first_line(&line))

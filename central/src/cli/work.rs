@@ -5,7 +5,6 @@ use clap::Subcommand;
 
 use crate::auth::Principal;
 use crate::configuration::Configuration;
-use crate::database::embedded::Purpose;
 use crate::database::{Database, migrate};
 use crate::queue::dead_letters::store::{Filter, list};
 use crate::queue::dead_letters::{self, Verdict};
@@ -41,10 +40,8 @@ enum Command {
 
 impl WorkCommand {
     pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
-        let database = Database::open(configuration, Purpose::Command, &super::stop_on_signal()).await?;
-        let done = self.run_on(&database).await;
-        database.close().await;
-        done.map(|()| ExitCode::SUCCESS)
+        super::on_database(configuration, async |database| self.run_on(database).await).await?;
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn run_on(self, database: &Database) -> anyhow::Result<()> {

@@ -1,8 +1,6 @@
 use std::process::ExitCode;
 
 use crate::configuration::Configuration;
-use crate::database::Database;
-use crate::database::embedded::Purpose;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -13,10 +11,6 @@ pub(super) struct Worker {}
 
 impl Worker {
     pub(super) async fn run(self, configuration: &Configuration) -> anyhow::Result<ExitCode> {
-        let stop = super::stop_on_signal();
-        // The private PostgreSQL belongs to `serve`: a worker is its guest.
-        let purpose = if configuration.database.url.is_some() { Purpose::Serve } else { Purpose::Command };
-        let database = Database::open(configuration, purpose, &stop).await?;
-        crate::work::run(configuration, database).await
+        crate::work::run(configuration).await
     }
 }

@@ -26,6 +26,8 @@ const REACH_WITHIN_SERVE: Duration = Duration::from_secs(300);
 const REACH_WITHIN_COMMAND: Duration = Duration::from_secs(10);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(5);
+/// A task that was cut short may keep its connection for ever.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 const IDLE_FOR: Duration = Duration::from_secs(300);
 
 #[derive(Debug)]
@@ -83,8 +85,10 @@ impl Database {
 
     /// Closes the pools, then stops the private PostgreSQL if this process runs it.
     pub async fn close(self) {
-        self.reader.close().await;
-        self.pool.close().await;
+        let closed = async { tokio::join!(self.reader.close(), self.pool.close()) };
+        if tokio::time::timeout(CLOSE_WITHIN, closed).await.is_err() {
+            tracing::warn!("a task that did not end still holds a connection: not waiting for it");
+        }
         stop_owner(self.owner).await;
     }
 }

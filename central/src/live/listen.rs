@@ -19,8 +19,10 @@ pub async fn run(hub: Arc<Hub>, pool: PgPool, stopping: CancellationToken) -> an
     let mut backoff = Backoff::new(PAUSE_FIRST, PAUSE_LONGEST);
     loop {
         let lost = tokio::select! {
-            lost = listen(&hub, &pool, &mut backoff) => lost,
+            // First: the pool that closes with it is no loss.
+            biased;
             () = stopping.cancelled() => return Ok(()),
+            lost = listen(&hub, &pool, &mut backoff) => lost,
         };
         hub.counters.listening(false);
         let reason = lost.err().map_or_else(|| "the connection was closed".to_owned(), |error| error.to_string());

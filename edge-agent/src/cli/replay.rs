@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use process::lifecycle::StopSignals;
 use process::logging;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::{ConfigurationFile, block_on};
 use crate::run::replay::{Replayed, Request, Sync, replay};
@@ -69,11 +69,12 @@ impl Arguments {
             Request { recording: self.recording.clone(), speed: self.speed, strict: self.strict, sync: !self.no_sync };
         let replayed = block_on(async {
             let progress = watch::Sender::new(Progress::default());
-            let stopping = CancellationToken::new();
+            let StopSignals { stop, at_once } = StopSignals::listen();
             let bar = tokio::spawn(draw(progress.subscribe()));
-            let asked = tokio::spawn(stop_when_asked(stopping.clone()));
-            let replayed = replay(configuration, request, &progress, stopping).await;
-            asked.abort();
+            let replayed = tokio::select! {
+                replayed = replay(configuration, request, &progress, stop) => replayed,
+                () = at_once.cancelled() => Err(anyhow::anyhow!("interrupted: run again, it goes on where it was")),
+            };
             drop(progress);
             let _ = bar.await;
             replayed
@@ -84,12 +85,6 @@ impl Arguments {
             print(&replayed);
         }
         Ok(exit_code(&replayed))
-    }
-}
-
-async fn stop_when_asked(stopping: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stopping.cancel();
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use black_box::plant::{Plant, PlantSettings};
 use clap::Parser;
+use process::lifecycle::StopSignals;
 
 /// Simulates a small plant: two Modbus TCP machines and, with a broker, three MQTT machines.
 ///
@@ -63,10 +64,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: PlantSettings) -> anyhow::Result<()> {
+    let signals = StopSignals::listen();
     let mut plant = Plant::start(settings).await?;
     tracing::info!(press_1 = %plant.modbus[0], press_2 = %plant.modbus[1], "the plant works");
     tokio::select! {
-        () = process::lifecycle::stop_signal() => {}
+        () = signals.stop.cancelled() => {}
         error = plant.failed() => return Err(error),
     }
     plant.end(Duration::from_secs(2)).await;

@@ -109,6 +109,7 @@ pub async fn run(settings: DemoSettings) -> anyhow::Result<()> {
 }
 
 async fn asked_to_stop(seconds: Option<u64>) {
+    let signals = process::lifecycle::StopSignals::listen();
     let hangup = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
             Ok(mut hangup) => drop(hangup.recv().await),
@@ -122,7 +123,7 @@ async fn asked_to_stop(seconds: Option<u64>) {
         }
     };
     tokio::select! {
-        () = process::lifecycle::stop_signal() => {}
+        () = signals.stop.cancelled() => {}
         () = hangup => {}
         () = time_is_up => {}
     }
