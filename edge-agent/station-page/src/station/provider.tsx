@@ -179,7 +179,7 @@ export function StationProvider({
     if (view) latest.current.ask(view);
   }, [view, dialog, question]);
   useEffect(() => {
-    outbox.onLate = ({ key, label }, outcome) => latest.current.finished(key, label, outcome, true);
+    outbox.onLate(({ key, label }, outcome) => latest.current.finished(key, label, outcome, true));
     return listen({
       scanned: (text) => void latest.current.scanned(text),
       isKnown: (text) => latest.current.view?.work_orders.some(({ code }) => code === text) ?? false,
