@@ -145,6 +145,13 @@ impl World {
             .await
     }
 
+    /// As a page that is open.
+    async fn watch(&self) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(b"GET /api/station/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        BufReader::new(stream)
+    }
+
     async fn entered(&self, path: &str, body: Value) -> Value {
         let (status, answer) = self.post(path, &body).await;
         assert_eq!(status, 200, "{path} {body}: {answer}");
@@ -551,14 +558,32 @@ async fn event(stream: &mut BufReader<TcpStream>) -> (String, Value) {
 }
 
 #[tokio::test]
+async fn pages_are_told_of_changes_again_once_the_log_answers_after_a_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path()).await;
+    let mut page = world.watch().await;
+    assert_eq!(event(&mut page).await.0, "view");
+    let file = rusqlite::Connection::open(crate::buffer::log_file(dir.path())).unwrap();
+    file.execute_batch("ALTER TABLE events RENAME TO away").unwrap();
+    // Something to look at, so that whoever composes views meets the fault.
+    world.central.send_modify(|central| central.exchanges += 1);
+    let (status, _) =
+        world.send("GET /api/station/view HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+    assert_eq!(status, 503, "the log cannot be asked");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    file.execute_batch("ALTER TABLE away RENAME TO events").unwrap();
+    let mut page = world.watch().await;
+    assert_eq!(event(&mut page).await.0, "view");
+    world.log_on("17").await;
+    while event(&mut page).await.1["operators"][0]["name"] != "Anna" {}
+    world.kill().await;
+}
+
+#[tokio::test]
 async fn every_open_page_sees_what_changes_and_there_are_not_too_many() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::new(dir.path()).await;
-    let watch = async || {
-        let mut stream = TcpStream::connect(&world.address).await.unwrap();
-        stream.write_all(b"GET /api/station/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-        BufReader::new(stream)
-    };
+    let watch = || world.watch();
     let mut pages = Vec::new();
     for _ in 0..16 {
         let mut page = watch().await;
