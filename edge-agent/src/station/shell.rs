@@ -15,7 +15,7 @@ use protocol::event::{PieceQuality, Scan};
 use protocol::id::{Name, Seq};
 use protocol::master_data::MasterData;
 use protocol::time::ClockQuality;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -316,15 +316,17 @@ impl Station {
 
     async fn check_pin(&self, number: String, pin: String) -> Result<String, Refusal> {
         let _place = self.place()?;
-        let _turn = self.checking.acquire().await.map_err(|_| busy())?;
+        let turn = self.turn().await?;
         self.known.desk.borrow().clone().may_try_pin(&number, self.known.judging().now)?;
         let operators = self.known.master_data.borrow().clone();
         let wanted = number.clone();
-        let checked = tokio::task::spawn_blocking(move || {
+        let checked = aside(turn, move || {
             let operator = operators.operators.iter().find(|it| it.number == wanted)?;
             Some((operator.pin_hash.is_some(), pin.len() <= SECRET_BYTES_MAX && credentials::is_pin(operator, &pin)))
         });
-        match checked.await.map_err(|_| busy())? {
+        // The next PIN is tried only once this one is counted.
+        let (checked, _turn) = checked.await?;
+        match checked {
             Some((_, true)) => Ok(number),
             Some((true, false)) => {
                 Err(self.ask(|answer| Ask::WrongPin(number, answer)).await.err().unwrap_or_else(busy))
@@ -345,12 +347,16 @@ impl Station {
         if badge.is_empty() || badge.len() > SECRET_BYTES_MAX {
             return Ok(None);
         }
-        let _turn = self.checking.acquire().await.map_err(|_| busy())?;
+        let turn = self.turn().await?;
         let known = self.known.master_data.borrow().clone();
-        let checked = tokio::task::spawn_blocking(move || {
+        let checked = aside(turn, move || {
             credentials::badge_holder(&known.operators, &badge).map(|operator| operator.number.clone())
         });
-        checked.await.map_err(|_| busy())
+        Ok(checked.await?.0)
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        Arc::clone(&self.checking).acquire_owned().await.map_err(|_| busy())
     }
 
     fn place(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
@@ -448,6 +454,20 @@ impl Station {
     pub(super) fn central(&self) -> crate::uplink::View {
         self.known.surroundings.central.clone()
     }
+}
+
+/// Checks a badge or a PIN on a thread of its own, and holds `turn` for as long as it does: not on those that look up
+/// names, which may all hang when the network is gone, nor on more than one, however many pages go away while they wait.
+async fn aside<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    check: impl FnOnce() -> T + Send + 'static,
+) -> Result<(T, OwnedSemaphorePermit), Refusal> {
+    let (done, checked) = oneshot::channel();
+    let started = std::thread::Builder::new().name("credentials".to_owned()).spawn(move || {
+        let _ = done.send((check(), turn));
+    });
+    started.map_err(|_| busy())?;
+    checked.await.map_err(|_| busy())
 }
 
 fn busy() -> Refusal {

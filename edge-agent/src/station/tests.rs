@@ -579,6 +579,31 @@ async fn pages_are_told_of_changes_again_once_the_log_answers_after_a_fault() {
     world.kill().await;
 }
 
+/// Threads that look up names may all hang, when the network does not answer.
+#[test]
+fn somebody_can_log_on_while_every_look_up_of_a_name_hangs() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let world = World::new(dir.path()).await;
+        let (answers, hangs) = std::sync::mpsc::channel::<()>();
+        let hangs = Arc::new(std::sync::Mutex::new(hangs));
+        for _ in 0..2 {
+            let hangs = Arc::clone(&hangs);
+            tokio::task::spawn_blocking(move || hangs.lock().unwrap().recv());
+        }
+        let by_pin = json!({ "id": id(), "number": "18", "pin": "pin-18" });
+        let logged_on = async {
+            world.log_on("17").await;
+            world.entered("log-on", by_pin).await;
+        };
+        let logged_on = tokio::time::timeout(Duration::from_secs(20), logged_on).await;
+        drop(answers);
+        logged_on.expect("a badge and a PIN are checked all the same");
+        world.kill().await;
+    });
+}
+
 #[tokio::test]
 async fn every_open_page_sees_what_changes_and_there_are_not_too_many() {
     let dir = tempfile::tempdir().unwrap();
