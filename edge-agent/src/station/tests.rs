@@ -33,6 +33,7 @@ struct World {
     agent: Agent,
     central: watch::Sender<CentralReport>,
     scanning: ScanSender,
+    trust: ClockTrust,
     stopping: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
     address: String,
@@ -77,13 +78,14 @@ impl World {
     async fn open(data_dir: &Path) -> World {
         let agent = Agent::start_with(data_dir, sections(MACHINES));
         let (central, viewed) = watch::channel(CentralReport::starting("central:8443"));
+        let trust = ClockTrust::default();
         let surroundings = Surroundings {
             section: StationSection { listen: ([127, 0, 0, 1], 0).into(), ..StationSection::default() },
             station: name("hall-1"),
             plant: name("north"),
             buffer: agent.buffer.clone(),
             clock: Arc::new(agent.clock.clone()),
-            trust: ClockTrust::default(),
+            trust: trust.clone(),
             live: agent.live.clone(),
             machines: agent.machines.subscribe(),
             board: agent.board.clone(),
@@ -100,7 +102,7 @@ impl World {
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         };
-        let world = World { agent, central, scanning, stopping, serving, address };
+        let world = World { agent, central, scanning, trust, stopping, serving, address };
         world.until(|view| view["machines"].as_array().unwrap().len() == 2).await;
         world
     }
@@ -602,6 +604,28 @@ fn somebody_can_log_on_while_every_look_up_of_a_name_hangs() {
         logged_on.expect("a badge and a PIN are checked all the same");
         world.kill().await;
     });
+}
+
+#[tokio::test]
+async fn what_was_entered_before_the_clock_was_right_is_shown_and_can_be_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path()).await;
+    let right = world.agent.clock.wall();
+    world.agent.clock.set_wall(protocol::time::UtcMicros(0));
+    world.log_on("17").await;
+    let report = json!({ "id": id(), "operator": "17", "machine": "packer", "good": 7, "scrap": 0, "rework": 0, "reason": null });
+    world.entered("pieces", report.clone()).await;
+    world.agent.clock.advance_us(60_000_000);
+    let now = world.agent.clock.now();
+    world.trust.observe(now, now, right.plus_us(60_000_000));
+    let view = world.view().await;
+    assert_eq!(view["entries"].as_array().unwrap().len(), 2, "{view}");
+    let moment = |text: &Value| chrono::DateTime::parse_from_rfc3339(text.as_str().unwrap()).unwrap();
+    let left = moment(&view["entries"][0]["undo_until"]) - moment(&view["at"]);
+    assert!((238..=241).contains(&left.num_seconds()), "{left}");
+    world.agent.clock.advance_us(300_000_000);
+    assert_eq!(world.view().await["entries"][0]["undo_until"], Value::Null);
+    world.kill().await;
 }
 
 #[tokio::test]

@@ -11,11 +11,13 @@ use super::api::{
     Central, Entry, FromScanner, Job, LoggedOn, Machine, Moment, Of, PiecesSince, Reason, Reasons, Stop, View,
     WorkOrder,
 };
-use super::desk::{self, Desk, Floor, MachineNow, is_shown};
+use super::desk::{self, Desk, Floor, MachineNow, Stamp, is_shown};
 use crate::status::report::{CentralReport, UplinkState};
 
 const ENTRIES_SHOWN: usize = 50;
-const ENTRIES_SHOWN_FOR_US: i64 = 24 * 3_600_000_000;
+const ENTRIES_SHOWN_FOR_US: u64 = 24 * 3_600_000_000;
+/// Both clocks run alike unless one of them was set.
+const CLOCK_WAS_SET_US: u64 = 2_000_000;
 /// Whoever scanned has left after so long; the entry is in the list.
 const SCANNED_SHOWN_FOR_US: u64 = 10 * 60_000_000;
 /// The page lists them; a plant with more open orders gives each its machine.
@@ -170,7 +172,7 @@ fn reasons(master_data: &MasterData, is_right: fn(&protocol::master_data::Reason
 fn entries(desk: &Desk, floor: &Floor<'_>, acknowledged: Seq) -> Vec<Entry> {
     let now = floor.now;
     let recent = desk.entries.iter().rev().take(ENTRIES_SHOWN);
-    let recent = recent.filter(|it| now.at.since(it.stamp.at) < ENTRIES_SHOWN_FOR_US);
+    let recent = recent.filter(|it| now.since_us(it.stamp) < ENTRIES_SHOWN_FOR_US);
     let undo_us = u64::from(floor.rules.undo_s) * 1_000_000;
     recent
         .map(|it| {
@@ -184,9 +186,22 @@ fn entries(desk: &Desk, floor: &Floor<'_>, acknowledged: Seq) -> Vec<Entry> {
                 text: it.text.clone(),
                 said: it.said.clone(),
                 at_central: it.seq.is_some_and(|seq| seq <= acknowledged),
-                undo_until: undoable.then(|| Moment(it.stamp.at.plus_us(i64::from(floor.rules.undo_s) * 1_000_000))),
+                undo_until: undoable.then(|| until(it.stamp, undo_us, now)),
                 undone: it.undone,
             }
         })
         .collect()
+}
+
+/// The end of a window, as the clock of `now` will show it: that may have been set since the window began.
+fn until(began: Stamp, lasts_us: u64, now: Stamp) -> Moment {
+    let signed = |us: u64| i64::try_from(us).unwrap_or(i64::MAX);
+    let planned = began.at.plus_us(signed(lasts_us));
+    let same_boot = began.monotonic.boot == now.monotonic.boot && began.monotonic.us <= now.monotonic.us;
+    let ends = now.at.plus_us(signed(lasts_us.saturating_sub(now.since_us(began))));
+    if !same_boot || ends.since(planned).unsigned_abs() < CLOCK_WAS_SET_US {
+        return Moment(planned);
+    }
+    // To the second, so that it stays the same from one look to the next.
+    Moment(UtcMicros(ends.0 - ends.0.rem_euclid(1_000_000)))
 }
