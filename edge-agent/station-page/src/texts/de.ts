@@ -1,3 +1,4 @@
+import { inGerman } from "./code-problems.de";
 import { listed, type Texts } from "./en";
 
 export const de: Texts = {
@@ -174,7 +175,7 @@ export const de: Texts = {
     at_machine: (what, machine) => `${what} an ${machine}`,
     planned_for: (what, machine) => `${what}. Geplant war ${machine}.`,
     planned_elsewhere: (order, machine) => `${order} ist für ${machine} geplant, die nicht an dieser Station steht.`,
-    problem: (code, problem) => `${code} ist kein gültiger Code: ${problem}`,
+    problem: (code, problem) => `${code} ist kein gültiger Code: ${inGerman(problem)}`,
     unknown_work_order: (code) => `${code}: Diesen Auftrag gibt es hier nicht`,
     earlier: (time, what) => `Um ${time}: ${what}`,
   },
