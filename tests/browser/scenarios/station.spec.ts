@@ -219,3 +219,19 @@ test("a reboot with no network keeps operators, job and entries, and entries go 
       shift_log: expect.arrayContaining(["note The power was gone. by 17"]),
     });
 });
+
+test("a PIN that is locked is told, and holds up nothing that is entered after it", async ({ plant: _, visit }) => {
+  visit.provokes(/status of (403|429)/);
+  const page = await visit.station("press-1");
+  await operators(page).getByRole("button", { name: "Log on" }).click();
+  await dialog(page).getByLabel("Number").focus();
+  await tap(page, ben.number);
+  for (const says of [...Array(4).fill("The PIN is wrong"), "Too many wrong PINs"]) {
+    await dialog(page).getByLabel("PIN").focus();
+    await tap(page, "0000");
+    await dialog(page).getByRole("button", { name: "Log on" }).click();
+    await expect(dialog(page).getByRole("alert")).toContainText(says);
+  }
+  await scan(page, ben.badge);
+  await expect(feedback(page)).toContainText(ben.name);
+});
