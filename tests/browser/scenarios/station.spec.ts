@@ -235,3 +235,35 @@ test("a PIN that is locked is told, and holds up nothing that is entered after i
   await scan(page, ben.badge);
   await expect(feedback(page)).toContainText(ben.name);
 });
+
+test("a page that the agent has outgrown is opened anew once nothing is under way on it", async ({
+  plant: _,
+  visit,
+}) => {
+  visit.provokes(/ERR_INTERNET_DISCONNECTED/);
+  const page = await visit.station("press-1");
+  await scan(page, ben.badge);
+  await expect(feedback(page)).toContainText(ben.name);
+  await page.getByRole("button", { name: "Shift note" }).click();
+  // As after an update: what the agent serves is another program.
+  const served = page.waitForResponse((response) => new URL(response.url()).pathname === "/");
+  await page.route(
+    ({ pathname }) => pathname === "/",
+    async (route) => {
+      if (route.request().resourceType() !== "fetch") return await route.continue();
+      const response = await route.fetch();
+      const body = (await response.text()).replace(/index-[^".]+\.js/, "index-newer.js");
+      await route.fulfill({ response, body });
+    },
+  );
+  await page.context().setOffline(true);
+  await expect(page.getByText(/computer has not answered since/)).toBeVisible();
+  await page.context().setOffline(false);
+  await served;
+  await dialog(page).getByLabel("For the next shift").fill("not lost by it");
+  const opened = page.waitForEvent("load");
+  await dialog(page).getByRole("button", { name: "Store note" }).click();
+  await opened;
+  await page.getByRole("button", { name: /^Entries/ }).click();
+  await expect(dialog(page)).toContainText("not lost by it");
+});

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { understood } from "./agent";
+import { programOf, understood } from "./agent";
 
 const refused = (code: string) => ({ code, detail: "in words" });
 
@@ -15,4 +15,12 @@ test("what the agent cannot store at this time is sent again, and so is what was
     expect(understood(status, null)).toEqual({ is: "not_stored", why: null });
   }
   for (const status of [400, 404, 413]) expect(understood(status, null).is).toBe("refused");
+});
+
+test("a page is known by its program, as it is served and as a browser holds it", () => {
+  const served = '<title>Station</title>\n<script type="module" crossorigin src="/assets/index-CPCNnVct.js"></script>';
+  const held = '<title>hall</title><script type="module" crossorigin="" src="/assets/index-CPCNnVct.js"></script>';
+  expect(programOf(served)).toBe("/assets/index-CPCNnVct.js");
+  expect(programOf(held)).toBe(programOf(served));
+  expect(programOf("<h1>Bad gateway</h1>")).toBeNull();
 });

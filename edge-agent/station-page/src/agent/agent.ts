@@ -35,6 +35,20 @@ export function understood(status: number, answer: unknown): Answer {
   return { is: "not_stored", why: refusal?.detail ?? null };
 }
 
+/** The program of a page, by the name that every build gives it anew. */
+export const programOf = (page: string): string | null =>
+  /<script type="module"[^>]*\ssrc="([^"]+)"/.exec(page)?.[1] ?? null;
+
+/** The program of the page that the agent serves at this time; null when it cannot be told. */
+export async function servedProgram(): Promise<string | null> {
+  try {
+    const response = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return response.ok ? programOf(await response.text()) : null;
+  } catch {
+    return null;
+  }
+}
+
 export interface Listener {
   view(view: View): void;
   /** Anything at all, also a heartbeat. */
