@@ -1,6 +1,7 @@
 //! A real process and real signals: each test sends them to itself.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::process::Command;
 use std::time::Duration;
