@@ -144,15 +144,15 @@ mod tests {
         let ticks = async || {
             let (page, stream) = tokio::sync::mpsc::channel(1);
             tokio::spawn(async move {
-                for _ in 0..30 {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                for _ in 0..10 {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
                     let _ = page.send(Bytes::from_static(b"tick ")).await;
                 }
             });
             Body::new(crate::station::live::Stream(stream))
         };
         let router = Router::new().route("/", get(async || "hello")).route("/live", get(ticks));
-        let listener = Limited { tcp, places: Arc::new(Semaphore::new(2)), idle: Duration::from_millis(500) };
+        let listener = Limited { tcp, places: Arc::new(Semaphore::new(2)), idle: Duration::from_secs(4) };
         let serving = tokio::spawn(async { axum::serve(listener, router).await });
 
         let ask = async |path: &str| {
@@ -168,7 +168,7 @@ mod tests {
         gone.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         let silent = TcpStream::connect(address).await.unwrap();
         assert!(ask("/").await.ends_with("hello"), "both places were taken");
-        assert_eq!(ask("/live").await.matches("tick").count(), 30, "whoever is told something stays");
+        assert_eq!(ask("/live").await.matches("tick").count(), 10, "whoever is told something stays");
         drop((gone, silent));
         serving.abort();
     }
