@@ -112,8 +112,26 @@ export interface Stop {
   began_at: Moment;
   /** Null while it lasts. */
   ended_at: Moment | null;
+  /** The one that holds. */
   reason: string | null;
   note: string | null;
+  /** Of a reason that was given at central: it holds, whatever is entered here. */
+  corrected: Corrected | null;
+  /** Of a part that was split off at central, with a number below zero: nothing can be entered of it here. */
+  split_at_central: SaidAtCentral | null;
+}
+
+export interface Corrected extends SaidAtCentral {
+  title: string;
+  why: string | null;
+  /** Another reason, that was given here. */
+  said_here: string | null;
+}
+
+export interface SaidAtCentral {
+  /** Who, as the dashboard shows it. */
+  by: string;
+  at: Moment;
 }
 
 export type EntryKind =
