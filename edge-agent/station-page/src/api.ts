@@ -76,7 +76,10 @@ export interface Machine {
   /** Pieces of the current shift by the plant's calendar, else of the plant's day. */
   pieces: { good: number; scrap: number; rework: number; since: Moment; of: "shift" | "day" };
   job: Job | null;
-  /** Newest first, at most 20 of the last 24 hours; microstops only while they run. */
+  /**
+   * Newest first, at most 20 of the last 24 hours, each in the parts that central made of it; microstops only while they
+   * run.
+   */
   stops: Stop[];
   help_called_at: Moment | null;
 }
