@@ -27,6 +27,8 @@ fn utc(at: UtcMicros) -> DateTime<Utc> {
 /// As the dashboard does it.
 async fn say(central: &Central, machine: i32, agent: i32, stop: i64, root_began_at: UtcMicros, saying: Saying) -> i64 {
     let mut transaction = central.pool.begin().await.unwrap();
+    // As `admit` gives times to what replaces another.
+    central.clock.advance_us(SECOND);
     let at = central.now();
     let head = Head {
         at,
@@ -123,7 +125,7 @@ async fn an_agent_is_told_of_its_own_stops_that_a_station_still_shows() {
 
     // What its station says after it does not hold.
     let later = DowntimeEntry::Reason { stop: StopId(6), reason: "tool".into(), operator: Some("7".into()) };
-    agent.log.push_at(now.plus_us(SECOND), PRESS, &EventKind::Downtime(later));
+    agent.log.push_at(now.plus_us(20 * SECOND), PRESS, &EventKind::Downtime(later));
     agent.accept(11, 11).await;
     assert_eq!(told(&mut agent).await, found);
     assert_eq!(announced(&mut agent).await, revision);
