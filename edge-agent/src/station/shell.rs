@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use process::clock::{Clock, Moment as Taken};
+use protocol::correction::Corrections;
 use protocol::event::{PieceQuality, Scan};
 use protocol::id::{Name, Seq};
 use protocol::master_data::MasterData;
@@ -80,6 +81,7 @@ struct Known {
     rules: Arc<Rules>,
     desk: watch::Receiver<Arc<Desk>>,
     master_data: watch::Receiver<Arc<MasterData>>,
+    corrections: watch::Receiver<Arc<Corrections>>,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,7 @@ struct Judging {
     clock_is_wrong: bool,
     machines: Vec<MachineNow>,
     master_data: Arc<MasterData>,
+    corrections: Arc<Corrections>,
 }
 
 impl Known {
@@ -106,6 +109,7 @@ impl Known {
             clock_is_wrong: quality == ClockQuality::Wrong,
             machines: self.machines(),
             master_data: self.master_data.borrow().clone(),
+            corrections: self.corrections.borrow().clone(),
         }
     }
 
@@ -129,6 +133,7 @@ impl Known {
             station: &self.surroundings.station,
             machines: &judging.machines,
             master_data: &judging.master_data,
+            corrections: &judging.corrections,
             rules: &self.rules,
         }
     }
@@ -161,6 +166,9 @@ pub(super) async fn open(
     let mut master_data_changed = buffer.master_data_changed();
     master_data_changed.mark_unchanged();
     let (_, master_data) = buffer.master_data().await?;
+    let mut corrections_changed = buffer.corrections_changed();
+    corrections_changed.mark_unchanged();
+    let (publish_corrections, corrections) = watch::channel(Arc::new(buffer.corrections().await?));
     let (publish_desk, desk) = watch::channel(Arc::new(desk));
     let (publish_master_data, master_data) = watch::channel(Arc::new(master_data.unwrap_or_default()));
     let (asks, receiver) = mpsc::channel(ASKS_MAX);
@@ -170,15 +178,15 @@ pub(super) async fn open(
         log_off_after_h: section.log_off_after_h,
         work_order_prefix: section.work_order_prefix.clone(),
     });
-    let known = Known { surroundings: Arc::new(surroundings), rules, desk, master_data };
-    let owner = Owner { known: known.clone(), capture, publish_desk, publish_master_data };
+    let known = Known { surroundings: Arc::new(surroundings), rules, desk, master_data, corrections };
+    let owner = Owner { known: known.clone(), capture, publish_desk, publish_master_data, publish_corrections };
     let station = Station {
         asks,
         known,
         checking: Arc::new(Semaphore::new(1)),
         check_places: Arc::new(Semaphore::new(CHECKS_MAX)),
     };
-    Ok((station, owner.run(receiver, master_data_changed, stopping)))
+    Ok((station, owner.run(receiver, master_data_changed, corrections_changed, stopping)))
 }
 
 struct Owner {
@@ -186,6 +194,7 @@ struct Owner {
     capture: CaptureSender,
     publish_desk: watch::Sender<Arc<Desk>>,
     publish_master_data: watch::Sender<Arc<MasterData>>,
+    publish_corrections: watch::Sender<Arc<Corrections>>,
 }
 
 impl Owner {
@@ -193,6 +202,7 @@ impl Owner {
         self,
         mut asks: mpsc::Receiver<Ask>,
         mut master_data_changed: watch::Receiver<u64>,
+        mut corrections_changed: watch::Receiver<Uuid>,
         stopping: CancellationToken,
     ) {
         let mut tick = tokio::time::interval(TICK);
@@ -202,6 +212,7 @@ impl Owner {
                 biased;
                 () = stopping.cancelled() => return,
                 Ok(()) = master_data_changed.changed() => self.read_master_data().await,
+                Ok(()) = corrections_changed.changed() => self.read_corrections().await,
                 _ = tick.tick() => self.tick().await,
                 ask = asks.recv() => match ask {
                     Some(ask) => self.take(ask).await,
@@ -216,6 +227,13 @@ impl Owner {
             Ok((_, Some(master_data))) => drop(self.publish_master_data.send_replace(Arc::new(master_data))),
             Ok((_, None)) => {}
             Err(error) => tracing::warn!("the station goes on with the master data that it has: {error}"),
+        }
+    }
+
+    async fn read_corrections(&self) {
+        match self.known.surroundings.buffer.corrections().await {
+            Ok(corrections) => drop(self.publish_corrections.send_replace(Arc::new(corrections))),
+            Err(error) => tracing::warn!("the station goes on with the corrections that it has: {error}"),
         }
     }
 

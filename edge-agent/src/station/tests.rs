@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use process::clock::Clock as _;
+use protocol::correction::{CorrectedStop, Corrections, GivenReason, SaidAtCentral};
 use protocol::event::{DowntimeEntry, EventKind, JobAction, ShiftLogEntry};
 use protocol::id::{Name, Seq};
 use protocol::master_data::{MachineSettings, MasterData, Product, Reason, WorkOrder};
@@ -671,5 +672,65 @@ async fn the_page_is_served_beside_its_api() {
     let (status, page) = world.send("GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").await;
     // A program that was built without its page says so.
     assert!(status == 200 || (status == 503 && page.to_string().contains("make pages")), "{status} {page}");
+    world.kill().await;
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_stop_at_central_is_shown_at_once_and_after_a_restart_and_holds_against_a_later_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.log_on("17").await;
+    world.state("r").await;
+    world.state("s").await;
+    world.state("r").await;
+    let view = world.until(|view| !view["machines"][0]["stops"][0]["ended_at"].is_null()).await;
+    let stop = view["machines"][0]["stops"][0].clone();
+    assert_eq!((&stop["corrected"], &stop["split_at_central"]), (&Value::Null, &Value::Null));
+    let explains = json!({ "id": id(), "operator": "17", "machine": "press", "stop": stop["stop"], "reason": "jam" });
+    world.entered("stop/reason", explains).await;
+    world.until(|view| view["machines"][0]["stops"][0]["reason"] == "jam").await;
+
+    let recent = world.agent.live.snapshot().into_iter().find(|it| it.machine == name("press")).unwrap().recent_stops;
+    let began_at = recent[0].began_at;
+    let said = SaidAtCentral { by: "Eve".to_owned(), at: began_at };
+    let reason = GivenReason {
+        code: "break".to_owned(),
+        title: "Break".to_owned(),
+        why: Some("seen".to_owned()),
+        said: said.clone(),
+    };
+    let number = i64::try_from(recent[0].stop.0).unwrap();
+    let told = |stop, began_at, reason, split| CorrectedStop { machine: name("press"), stop, began_at, reason, split };
+    let corrections = Corrections {
+        revision: id(),
+        stops: vec![
+            told(-4, began_at.plus_us(2_000_000), None, Some(said)),
+            told(number, began_at, Some(reason), None),
+        ],
+    };
+    world.agent.buffer.set_corrections(&corrections).await.unwrap();
+    let shown = |view: &Value| {
+        let stops = &view["machines"][0]["stops"];
+        let corrected = &stops[1]["corrected"];
+        stops[0]["stop"] == "-4"
+            && stops[0]["split_at_central"]["by"] == "Eve"
+            && stops[0]["began_at"] == stops[1]["ended_at"]
+            && stops[0]["ended_at"] == stop["ended_at"]
+            && (&stops[1]["reason"], &corrected["by"], &corrected["said_here"])
+                == (&json!("break"), &json!("Eve"), &json!("jam"))
+    };
+    world.until(shown).await;
+
+    world.kill().await;
+    let world = World::open(folder.path()).await;
+    world.until(shown).await;
+    // What is entered anew is stored, and does not hold.
+    let explains = json!({ "id": id(), "operator": "17", "machine": "press", "stop": stop["stop"], "reason": "jam" });
+    world.entered("stop/reason", explains).await;
+    world.until(shown).await;
+    // Of a part that central made nothing can be said here.
+    let explains = json!({ "id": id(), "operator": "17", "machine": "press", "stop": "-4", "reason": "jam" });
+    let (status, refusal) = world.post("stop/reason", &explains).await;
+    assert_eq!((status, &refusal["code"]), (409, &json!("not_allowed")), "{refusal}");
     world.kill().await;
 }

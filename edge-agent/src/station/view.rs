@@ -8,9 +8,10 @@ use protocol::master_data::{MasterData, Product};
 use protocol::time::UtcMicros;
 
 use super::api::{
-    Central, Entry, FromScanner, Job, LoggedOn, Machine, Moment, Of, PiecesSince, Reason, Reasons, Stop, View,
-    WorkOrder,
+    Central, Corrected, Entry, FromScanner, Job, LoggedOn, Machine, Moment, Of, PiecesSince, Reason, Reasons,
+    SaidAtCentral, Stop, View, WorkOrder,
 };
+use super::corrected::{Number, ShownStop, shown_stops};
 use super::desk::{self, Desk, Floor, MachineNow, Stamp, is_shown};
 use crate::status::report::{CentralReport, UplinkState};
 
@@ -92,7 +93,8 @@ fn machine(now: &MachineNow, desk: &Desk, floor: &Floor<'_>, products: &HashMap<
     let at = desk.machines.get(&live.machine);
     let period = at.and_then(|it| it.period);
     let base = period.map_or([live.good, live.scrap, live.rework], |it| it.base);
-    let stops = live.recent_stops.iter().rev().filter(|stop| is_shown(stop, floor.now.at));
+    let recent = live.recent_stops.iter().filter(|stop| is_shown(stop, floor.now.at));
+    let stops = shown_stops(&live.machine, recent, floor.corrections);
     Machine {
         name: live.machine.clone(),
         title: desk::title(title, &live.machine).to_owned(),
@@ -108,16 +110,30 @@ fn machine(now: &MachineNow, desk: &Desk, floor: &Floor<'_>, products: &HashMap<
             of: period.map_or(Of::Day, |it| it.of),
         },
         job: at.and_then(|it| it.job.as_ref()).map(|it| job(it, live.good, floor.master_data, products)),
-        stops: stops
-            .map(|it| Stop {
-                stop: it.stop.0.to_string(),
-                began_at: Moment(it.began_at),
-                ended_at: it.ended_at.map(Moment),
-                reason: it.reason.clone(),
-                note: it.note.clone(),
-            })
-            .collect(),
+        stops: stops.iter().rev().map(stop).collect(),
         help_called_at: at.and_then(|it| it.help_called_at).map(Moment),
+    }
+}
+
+fn stop(shown: &ShownStop<'_>) -> Stop {
+    let said = |it: &protocol::correction::SaidAtCentral| SaidAtCentral { by: it.by.clone(), at: Moment(it.at) };
+    let holds = shown.reason_of_central.map(|it| it.code.as_str());
+    Stop {
+        stop: match shown.number {
+            Number::Here(stop) => stop.0.to_string(),
+            Number::AtCentral(stop) => stop.to_string(),
+        },
+        began_at: Moment(shown.began_at),
+        ended_at: shown.ended_at.map(Moment),
+        reason: holds.or(shown.reason_here).map(str::to_owned),
+        note: shown.note.map(str::to_owned),
+        corrected: shown.reason_of_central.map(|it| Corrected {
+            title: desk::title(&it.title, &it.code).to_owned(),
+            why: it.why.clone(),
+            said: said(&it.said),
+            said_here: shown.reason_here.filter(|here| Some(*here) != holds).map(str::to_owned),
+        }),
+        split_at_central: shown.split.map(said),
     }
 }
 

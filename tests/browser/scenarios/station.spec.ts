@@ -267,3 +267,51 @@ test("a page that the agent has outgrown is opened anew once nothing is under wa
   await page.getByRole("button", { name: /^Entries/ }).click();
   await expect(dialog(page)).toContainText("not lost by it");
 });
+
+test("what is corrected at central appears on the open page, and stays with no network", async ({
+  stage,
+  plant,
+  visit,
+}) => {
+  const page = await visit.station("press-3");
+  const machine = page.getByRole("region", { name: TITLES["press-3"] });
+  const stops = `/machines/${plant.id("press-3")}/stops`;
+  const atCentral = async () => (await plant.api.ask<{ stops: CentralStop[] }>("GET", stops)).stops;
+  await logOn(page, anna);
+  await stage.machine("press-3", { state: "running" });
+  await expect(machine).toContainText("Running");
+  await stage.machine("press-3", { state: "stopped" });
+  await page.getByRole("button", { name: "Material jam" }).click();
+  await expect(machine).toContainText("Material jam");
+  await expect.poll(async () => (await atCentral())[0]?.reason?.code).toBe("jam");
+
+  const [stop] = await atCentral();
+  if (!stop) throw new Error("central has no stop");
+  const body = { id: crypto.randomUUID(), reason: "tool", why: "The die is cracked" };
+  await plant.api.ask("POST", `${stops}/${stop.agent_id}/${stop.stop}/reason`, body);
+  await expect(machine).toContainText("Tool broken");
+  await expect(machine).toContainText("Reason given at central by scenarios");
+  await expect(machine).toContainText("Said here: Material jam");
+
+  // What is entered after it is stored and does not hold, and the page says so before.
+  await machine.getByRole("button", { name: "Change reason" }).click();
+  await expect(dialog(page).getByRole("region", { name: "From central" })).toContainText("This reason holds.");
+  await expect(dialog(page)).toContainText("The die is cracked");
+  await dialog(page).getByRole("button", { name: "Cleaning" }).click();
+  await expect(machine).toContainText("Said here: Cleaning");
+  await expect(machine).toContainText("Tool broken");
+  await expect.poll(async () => (await atCentral())[0]?.said_since?.code).toBe("cleaning");
+  expect((await atCentral())[0]?.reason?.code).toBe("tool");
+
+  await cutNetwork(stage, page);
+  await page.reload();
+  await expect(machine).toContainText("Reason given at central by scenarios");
+  await mendNetwork(stage, page);
+});
+
+interface CentralStop {
+  agent_id: number;
+  stop: number;
+  reason: { code: string } | null;
+  said_since: { code: string } | null;
+}

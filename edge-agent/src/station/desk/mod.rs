@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::batch::OriginKind;
+use protocol::correction::Corrections;
 use protocol::event::EventKind;
 use protocol::id::{Name, Seq};
 use protocol::limits::EVENT_BODY_BYTES_MAX;
@@ -151,6 +152,8 @@ pub(super) struct Floor<'f> {
     /// The machines of this station.
     pub(super) machines: &'f [MachineNow],
     pub(super) master_data: &'f MasterData,
+    /// What was said at central of the stops of these machines.
+    pub(super) corrections: &'f Corrections,
     pub(super) rules: &'f Rules,
 }
 

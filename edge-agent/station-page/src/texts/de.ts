@@ -85,6 +85,13 @@ export const de: Texts = {
   planned: "Geplant",
   unplanned: "Ungeplant",
   change_reason: "Grund ändern",
+  from_central: "Von der Zentrale",
+  reason_from_central: "Grund in der Zentrale gegeben von",
+  split_at_central: "In der Zentrale geteilt von",
+  said_here: "Hier angegeben:",
+  central_holds:
+    "Dieser Grund gilt. Was hier eingegeben wird, bleibt erhalten und ist in der Zentrale daneben zu sehen.",
+  explain_at_central: "Dieser Teil entstand in der Zentrale. Dort, auf dem Dashboard, wird er begründet.",
   no_reason: "Kein Grund",
   no_reasons_known: "Hier sind noch keine Gründe bekannt: Sie kommen von der Zentrale.",
   no_stops: "Kein Stillstand in den letzten 24 Stunden.",
