@@ -158,6 +158,30 @@ async fn nobody_is_called_silent_for_a_time_in_which_nobody_listened() {
 }
 
 #[tokio::test]
+async fn two_processes_whose_clocks_differ_a_little_still_find_who_is_silent() {
+    let api = Api::start().await;
+    let not_within = Duration::from_millis(2_500);
+    let (mut at, mut opened) = (now(), 0);
+    // Every five seconds the one whose clock is ahead, and a moment later the other one.
+    for _ in 0..(660 / 5) {
+        at += TimeDelta::seconds(5);
+        for at in [at + TimeDelta::seconds(1), at] {
+            opened += look(&api.database.pool, at, not_within).await.unwrap().opened.len();
+        }
+    }
+    assert_eq!(opened, 2);
+    // A clock that was set back by far is no reason to stop looking.
+    api.execute("UPDATE incidents SET resolved_at = now()").await;
+    at -= TimeDelta::hours(1);
+    for _ in 0..21 {
+        at += TimeDelta::seconds(30);
+        opened += look(&api.database.pool, at, not_within).await.unwrap().opened.len();
+    }
+    assert_eq!(opened, 4);
+    api.database.close().await;
+}
+
+#[tokio::test]
 async fn rules_fall_back_from_line_to_plant_to_all() {
     let api = Api::start().await;
     let of = |sets: &Value, set: usize, kind: &str| {

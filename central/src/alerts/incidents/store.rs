@@ -13,6 +13,9 @@ use crate::queue::job::Recorded;
 const WATCH_LOCK: i64 = 0x6365_6e74_7261_6c10;
 
 /// Since when somebody has watched without a break, if it is our turn to look. The turn ends with the transaction.
+///
+/// Watching processes have clocks of their own: a look that lies ahead is another's, unless it is so far ahead that a clock
+/// was set back.
 pub async fn begin_look(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -27,14 +30,15 @@ pub async fn begin_look(
     sqlx::query_scalar(
         "INSERT INTO alert_watch AS w (watching_since, looked_at) VALUES ($1, $1)
          ON CONFLICT (only_row) DO UPDATE
-         SET looked_at = $1, watching_since = CASE WHEN w.looked_at < $3 OR w.looked_at > $1 THEN $1
+         SET looked_at = $1, watching_since = CASE WHEN w.looked_at < $3 OR w.looked_at > $4 THEN $1
                                                    ELSE w.watching_since END
-         WHERE w.looked_at <= $2 OR w.looked_at > $1
+         WHERE w.looked_at <= $2 OR w.looked_at > $4
          RETURNING watching_since",
     )
     .bind(now)
     .bind(now - not_within)
     .bind(now - break_after)
+    .bind(now + break_after)
     .fetch_optional(connection)
     .await
 }
