@@ -11,6 +11,8 @@ use crate::queue::job::Recorded;
 
 /// Any number that nothing else in the database uses.
 const WATCH_LOCK: i64 = 0x6365_6e74_7261_6c10;
+/// With an agent's number.
+const CALLS_LOCK: i32 = 1_009;
 
 /// Since when somebody has watched without a break, if it is our turn to look. The turn ends with the transaction.
 ///
@@ -165,6 +167,13 @@ impl Call {
             (None, None) => format!("agent/{}", self.agent_id),
         }
     }
+}
+
+/// One at a time concludes from an agent's calls, until its transaction ends: who read an older last word has written what
+/// follows from it before anybody reads a newer one.
+pub async fn lock_calls(connection: &mut PgConnection, agent_id: i32) -> sqlx::Result<()> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1, $2)").bind(CALLS_LOCK).bind(agent_id).execute(connection).await?;
+    Ok(())
 }
 
 /// The last word of every place that called, or stopped calling, in these events.
