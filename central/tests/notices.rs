@@ -21,6 +21,8 @@ use central::queue::{Queue, store};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use support::outage::Way;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -156,4 +158,25 @@ async fn what_is_settled_while_it_gets_over_is_told_to_be_over_once() {
     let (attempt, notice) = told.take(&told.database.pool).await;
     assert!(matches!(told.deliver(&attempt, &notice).await, Ok(Outcome::Finished)));
     assert_eq!(told.notices(), ["opened", "resolved"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_out_while_the_database_was_away_does_not_go_out_again() {
+    let way: Arc<std::sync::OnceLock<Way>> = Arc::default();
+    let cut = way.clone();
+    let told = Told::start(&[], move || cut.get().unwrap().refuse()).await;
+    way.set(Way::to(&told.database).await).unwrap();
+    told.call(true).await;
+    let quick = PgPoolOptions::new().acquire_timeout(Duration::from_millis(300));
+    let pool = quick.connect(&way.get().unwrap().url).await.unwrap();
+    let (attempt, notice) = told.take(&pool).await;
+    let back = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        way.get().unwrap().work();
+    };
+    let (delivered, ()) = tokio::join!(told.deliver(&attempt, &notice), back);
+    assert!(matches!(delivered, Ok(Outcome::Finished)), "{delivered:?}");
+    assert_eq!(told.notices(), ["opened"]);
+    assert_eq!(told.number("SELECT count(*) FROM alert_deliveries WHERE state = 'sent'").await, 1);
+    assert_eq!(told.number("SELECT count(*) FROM alert_delivery_attempts").await, 1);
 }

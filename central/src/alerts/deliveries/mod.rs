@@ -31,6 +31,8 @@ use crate::queue::{self};
 const CLAIM_EXPIRES: TimeDelta = TimeDelta::seconds(180);
 /// How soon a delivery is looked at again that somebody else is sending.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How soon it is tried again to note that a notice went out.
+const NOTE_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a notice says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -131,7 +133,16 @@ pub async fn deliver(
     };
     let tried = store::Tried { at: began_at, lasted: began.elapsed(), settled_at: now() };
     match sent {
-        Ok(answer) => went_out(attempt, notice, &tried, &answer).await?,
+        Ok(answer) => loop {
+            match went_out(attempt, notice, &tried, &answer).await {
+                // Only here is it known that it went out: without a note of it, it would go out again.
+                Err(error) if crate::database::may_pass(&error) => {
+                    tracing::warn!(%error, delivery = %notice.delivery, "a notice went out; it is noted when the database is back");
+                    tokio::time::sleep(NOTE_AGAIN).await;
+                }
+                finished => break finished?,
+            }
+        },
         Err(Refused { answer, failure }) => {
             let mut transaction = attempt.pool.begin().await?;
             let last = matches!(failure, Failure::Fail(_)) || attempt.is_last();

@@ -151,7 +151,7 @@ pub struct Tried {
     pub settled_at: DateTime<Utc>,
 }
 
-/// Notes what came of an attempt.
+/// Notes what came of an attempt, once however often it is noted.
 pub async fn settle(
     connection: &mut PgConnection,
     delivery: Uuid,
@@ -162,7 +162,8 @@ pub async fn settle(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO alert_delivery_attempts (delivery_id, at, lasted_ms, status, answer, error)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         SELECT $1, $2, $3, $4, $5, $6
+         WHERE NOT EXISTS (SELECT FROM alert_delivery_attempts WHERE delivery_id = $1 AND at = $2)",
     )
     .bind(delivery)
     .bind(tried.at)
