@@ -211,3 +211,22 @@ fn pg_cron_keeps_the_schedule_where_it_is_preloaded() {
     let line = said.lines().find(|line| line.starts_with("pg_cron")).unwrap_or_else(|| panic!("{said}{complained}"));
     assert!(line.contains("in this database, preloaded"), "{line}");
 }
+
+#[test]
+fn a_worker_never_keeps_the_private_database_from_its_owner() {
+    let program = Program::new(false);
+    assert_eq!(program.run(&["migrate"]).2, 0);
+    let mut worker = program.command(&["worker"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(program.postmaster(), None, "it waits for who owns it");
+    let serving = program.serve();
+    assert_eq!(serving.get("/health/live").0, 200);
+    assert!(worker.try_wait().unwrap().is_none());
+    assert_eq!(serving.stop(), 0);
+    signal(i32::try_from(worker.id()).unwrap(), "TERM");
+    let deadline = Instant::now() + support::DEADLINE;
+    while worker.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "the worker does not stop");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
