@@ -510,3 +510,23 @@ async fn beyond_the_limit_a_browser_is_told_so_and_a_central_that_stops_takes_no
     assert_eq!(hub.follow(&Plants::All, None).unwrap_err(), live::Refused::Stopping);
     database.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_takes_nothing_does_not_hold_up_a_central_that_stops() {
+    let database = with_rows().await;
+    let central = Central::on(&database, 1).await;
+    let mut stuck = central.follow(None).await;
+    let board = stuck.event().await;
+    let mut rows: Vec<central::machines::board::BoardMachine> =
+        serde_json::from_value(board.data["machines"].clone()).unwrap();
+    // More than the kernels of both sides hold, a little at a time so that it is sent.
+    for good in 1..=400 {
+        rows[0].good = good;
+        rows[0].title = "x".repeat(100_000);
+        central.hub.publish(rows.clone(), live::Topics::default());
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    central.stop().await;
+    drop(stuck);
+    database.close().await;
+}
