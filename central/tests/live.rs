@@ -14,7 +14,9 @@ use central::database::Database;
 use central::live::{self, Hub};
 use process::clock::SystemClock;
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, PgPool};
+use support::outage::Way;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -50,6 +52,11 @@ struct Central {
 
 impl Central {
     async fn on(database: &Database, process: u64) -> Central {
+        Central::reading(database, database.apart(3), process).await
+    }
+
+    /// Whose board is read through `pool`.
+    async fn reading(database: &Database, pool: PgPool, process: u64) -> Central {
         let hub = Hub::new(Arc::new(SystemClock::new(0)), process);
         let stopping = CancellationToken::new();
         let api = Api { hub: hub.clone(), ..support::api(database, Arc::new(SystemClock::new(0))) };
@@ -59,7 +66,6 @@ impl Central {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let web = listener.local_addr().unwrap();
         let settings = central::web::server::Settings { connections_max: 2_048, tls: None };
-        let pool = database.apart(3);
         let (listen, look, serve) = (
             live::listen::run(hub.clone(), pool.clone(), stopping.clone()),
             live::refresh::run(hub.clone(), pool, stopping.clone()),
@@ -528,5 +534,20 @@ async fn a_browser_that_takes_nothing_does_not_hold_up_a_central_that_stops() {
     }
     central.stop().await;
     drop(stuck);
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_falls_silent_does_not_hold_up_a_central_that_stops() {
+    let database = with_rows().await;
+    let way = Way::to(&database).await;
+    let pool = PgPoolOptions::new().max_connections(3).connect(&way.url).await.unwrap();
+    let central = Central::reading(&database, pool, 1).await;
+    let mut browser = central.follow(None).await;
+    browser.event().await;
+    way.fall_silent();
+    // As long as it takes until it is looked without being told to.
+    tokio::time::sleep(live::refresh::POLL * 2).await;
+    central.stop().await;
     database.close().await;
 }
