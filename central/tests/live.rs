@@ -551,3 +551,21 @@ async fn a_database_that_falls_silent_does_not_hold_up_a_central_that_stops() {
     central.stop().await;
     database.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_goes_on_after_its_database_had_fallen_silent() {
+    let database = with_rows().await;
+    let way = Way::to(&database).await;
+    let pool = PgPoolOptions::new().max_connections(3).connect(&way.url).await.unwrap();
+    let central = Central::reading(&database, pool, 1).await;
+    let mut browser = central.follow(None).await;
+    browser.event().await;
+    way.fall_silent();
+    // As long as it takes until it is looked without being told to. What is asked then is never answered.
+    tokio::time::sleep(live::refresh::POLL * 2).await;
+    way.work();
+    count(&database, "north-press-1", 7).await;
+    browser.until(|event| event.good("north-press-1") == Some(7)).await;
+    central.stop().await;
+    database.close().await;
+}
