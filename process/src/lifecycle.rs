@@ -2,7 +2,8 @@
 //!
 //! SIGTERM, SIGINT or the end of any task that should not end cancel [`Lifecycle::stopping`]; tasks finish what they hold
 //! and return. A second signal, or [`GRACE`], ends the wait. Signals are listened to once, from the very beginning: one
-//! that comes while the process still starts is not lost, and interrupts the start. systemd hears `READY`, `RELOADING`,
+//! that comes while the process still starts is not lost, and interrupts the start; SIGHUP, which asks to read the
+//! configuration again, waits until it has started. systemd hears `READY`, `RELOADING`,
 //! `STOPPING` and, when it asked for it, the watchdog's beat; where there is no systemd these are nothing.
 
 use std::future::Future;
@@ -56,6 +57,7 @@ pub struct Lifecycle {
 #[derive(Debug)]
 pub struct Supervisor {
     lifecycle: Lifecycle,
+    hangups: Hangups,
     at_once: CancellationToken,
     failures: mpsc::UnboundedReceiver<String>,
 }
@@ -65,9 +67,11 @@ impl Lifecycle {
     #[must_use]
     pub fn start() -> (Lifecycle, Supervisor) {
         let StopSignals { stop: stopping, at_once } = StopSignals::listen();
+        // Nobody is asked to read anything again while all of it is read for the first time; unheard, it would be the end.
+        let hangups = Hangups::listen();
         let (failures, failed) = mpsc::unbounded_channel();
         let lifecycle = Lifecycle { stopping, tracker: TaskTracker::new(), failures, reload: watch::Sender::new(0) };
-        (lifecycle.clone(), Supervisor { lifecycle, at_once, failures: failed })
+        (lifecycle.clone(), Supervisor { lifecycle, hangups, at_once, failures: failed })
     }
 
     /// Cancelled when the process is to stop.
@@ -144,25 +148,51 @@ impl Supervisor {
         tokio::select! {
             () = self.lifecycle.stopping.cancelled() => false,
             Some(failure) = self.failures.recv() => { tracing::error!(failure, "stopping"); true }
-            () = reload_on_hangup(&self.lifecycle.reload) => unreachable!("the loop does not end"),
+            () = reload_on_hangup(&mut self.hangups, &self.lifecycle.reload) => unreachable!("the loop does not end"),
         }
     }
 }
 
-async fn reload_on_hangup(reload: &watch::Sender<u64>) {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut hangup) = signal(SignalKind::hangup()) {
-            while hangup.recv().await.is_some() {
-                tracing::info!("asked to read the configuration again");
-                reload.send_modify(|generation| *generation += 1);
-            }
-        }
+async fn reload_on_hangup(hangups: &mut Hangups, reload: &watch::Sender<u64>) {
+    loop {
+        hangups.next().await;
+        tracing::info!("asked to read the configuration again");
+        reload.send_modify(|generation| *generation += 1);
     }
+}
+
+/// SIGHUP, listened to from the moment this is made. Where there is none, nothing is ever heard.
+#[derive(Debug)]
+struct Hangups {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangups {
+    #[cfg(unix)]
+    fn listen() -> Hangups {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signal = signal(SignalKind::hangup());
+        if let Err(error) = &signal {
+            tracing::error!(%error, "cannot listen to SIGHUP");
+        }
+        Hangups { signal: signal.ok() }
+    }
+
     #[cfg(not(unix))]
-    let _ = reload;
-    std::future::pending::<()>().await;
+    fn listen() -> Hangups {
+        Hangups {}
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Listens to both from the moment it is made.
