@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { mayPass, whenLoggedOut } from "./api/client.ts";
 import { feed } from "./live/feed.ts";
+import { lookAgain } from "./live/look-again.ts";
 import { createPages, ownHref } from "./router.tsx";
 import { rememberLoggedOn } from "./session/early.ts";
 import { sessionQuery } from "./session/session.ts";
@@ -51,10 +52,10 @@ export function start(): void {
   };
   // The first word of a query's key is its topic.
   feed.onChanged((topics) => {
-    for (const topic of topics) void queries.invalidateQueries({ queryKey: [topic] });
+    for (const topic of topics) lookAgain(queries, { queryKey: [topic] });
   });
   // What failed meanwhile is asked again, what was shown may be old.
-  feed.onReturned = () => void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
+  feed.onMissed = () => lookAgain(queries, { predicate: ({ queryKey }) => queryKey[0] !== "session" });
   const root = document.getElementById("root");
   if (!root) return;
   createRoot(root).render(
