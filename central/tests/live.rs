@@ -565,6 +565,19 @@ async fn a_browser_that_takes_nothing_does_not_hold_up_a_central_that_stops() {
     database.close().await;
 }
 
+/// What is asked right then is never answered.
+async fn fall_silent_during_a_look(database: &Database, way: &Way) {
+    let mut held = database.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE machine_live IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.unwrap();
+    until("somebody looks", async || {
+        let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'machine_live'::regclass";
+        sqlx::query_scalar::<_, i64>(waits).fetch_one(&database.pool).await.unwrap() > 0
+    })
+    .await;
+    way.fall_silent();
+    held.rollback().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_falls_silent_does_not_hold_up_a_central_that_stops() {
     let database = with_rows().await;
@@ -573,9 +586,7 @@ async fn a_database_that_falls_silent_does_not_hold_up_a_central_that_stops() {
     let central = Central::reading(&database, pool, 1).await;
     let mut browser = central.follow(None).await;
     browser.event().await;
-    way.fall_silent();
-    // As long as it takes until it is looked without being told to.
-    tokio::time::sleep(live::refresh::POLL * 2).await;
+    fall_silent_during_a_look(&database, &way).await;
     central.stop().await;
     database.close().await;
 }
@@ -584,16 +595,17 @@ async fn a_database_that_falls_silent_does_not_hold_up_a_central_that_stops() {
 async fn a_board_goes_on_after_its_database_had_fallen_silent() {
     let database = with_rows().await;
     let way = Way::to(&database).await;
-    let pool = PgPoolOptions::new().max_connections(3).connect(&way.url).await.unwrap();
-    let central = Central::reading(&database, pool, 1).await;
-    let mut browser = central.follow(None).await;
-    browser.event().await;
-    way.fall_silent();
-    // As long as it takes until it is looked without being told to. What is asked then is never answered.
-    tokio::time::sleep(live::refresh::POLL * 2).await;
+    let pool = PgPoolOptions::new().max_connections(3).acquire_timeout(std::time::Duration::from_secs(5));
+    let central = Central::reading(&database, pool.connect(&way.url).await.unwrap(), 1).await;
+    fall_silent_during_a_look(&database, &way).await;
     way.work();
     count(&database, "north-press-1", 7).await;
-    browser.until(|event| event.good("north-press-1") == Some(7)).await;
+    let told = async {
+        while !central.get("/api/v1/board", "").await.1.contains("\"good\":7,") {
+            tokio::time::sleep(live::refresh::POLL).await;
+        }
+    };
+    timeout(live::refresh::LOOK_WITHIN + support::DEADLINE, told).await.expect("the board goes on");
     central.stop().await;
     database.close().await;
 }

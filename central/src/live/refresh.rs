@@ -44,7 +44,7 @@ const LOOK_PAUSE_TIMES: u32 = 4;
 const LOOK_PAUSE_LONGEST: Duration = Duration::from_millis(400);
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// A look that takes longer waits for a server that is not there any more, and that nobody said goodbye for.
-const LOOK_WITHIN: Duration = Duration::from_secs(20);
+pub const LOOK_WITHIN: Duration = Duration::from_secs(30);
 /// How long the connections may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Other pages are told at most so often to look again; of agents, which are heard of all the time, more rarely.
