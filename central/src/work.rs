@@ -35,9 +35,8 @@ pub fn start(
 /// `central worker`: runs until the process is asked to stop.
 pub async fn run(configuration: &Configuration) -> anyhow::Result<ExitCode> {
     let (lifecycle, supervisor) = Lifecycle::start();
-    // The private PostgreSQL belongs to `serve`: a worker is its guest.
-    let purpose = if configuration.database.url.is_some() { Purpose::Serve } else { Purpose::Command };
-    let database = Database::open(configuration, purpose, &lifecycle.stopping()).await?;
+    // The private PostgreSQL belongs to `serve`.
+    let database = Database::open(configuration, Purpose::Guest, &lifecycle.stopping()).await?;
     let ended = supervisor.run(start_alone(configuration, &database, &lifecycle)).await;
     database.close().await;
     ended

@@ -158,6 +158,30 @@ async fn nobody_is_called_silent_for_a_time_in_which_nobody_listened() {
 }
 
 #[tokio::test]
+async fn two_processes_whose_clocks_differ_a_little_still_find_who_is_silent() {
+    let api = Api::start().await;
+    let not_within = Duration::from_millis(2_500);
+    let (mut at, mut opened) = (now(), 0);
+    // Every five seconds the one whose clock is ahead, and a moment later the other one.
+    for _ in 0..(660 / 5) {
+        at += TimeDelta::seconds(5);
+        for at in [at + TimeDelta::seconds(1), at] {
+            opened += look(&api.database.pool, at, not_within).await.unwrap().opened.len();
+        }
+    }
+    assert_eq!(opened, 2);
+    // A clock that was set back by far is no reason to stop looking.
+    api.execute("UPDATE incidents SET resolved_at = now()").await;
+    at -= TimeDelta::hours(1);
+    for _ in 0..21 {
+        at += TimeDelta::seconds(30);
+        opened += look(&api.database.pool, at, not_within).await.unwrap().opened.len();
+    }
+    assert_eq!(opened, 4);
+    api.database.close().await;
+}
+
+#[tokio::test]
 async fn rules_fall_back_from_line_to_plant_to_all() {
     let api = Api::start().await;
     let of = |sets: &Value, set: usize, kind: &str| {
@@ -322,5 +346,63 @@ async fn gaps_and_calls_are_concluded_from_facts_in_any_order() {
     drop(connection);
     let before = api.look(now() + TimeDelta::minutes(30)).await.1;
     assert_eq!((before, api.look(now() + TimeDelta::minutes(90)).await.1), (0, 1), "an hour without a further gap");
+    api.database.close().await;
+}
+
+/// Locks that somebody waits for in this database.
+const WAITS: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_taken_back_while_it_is_opened_does_not_stay_open() {
+    use central::alerts::incidents::alarms_raised;
+    use central::queue::attempt::Attempt;
+    use central::queue::job::{Job, Recorded};
+    use central::queue::{self, Queue};
+    let api = Api::start().await;
+    let pool = &api.database.pool;
+    let alarm = "INSERT INTO alarms (at, plant_day, plant_id, machine_id, agent_id, epoch, seq, clock, subject, code, text, active)
+                     SELECT '2026-03-11T12:00:00Z', '2026-03-11', plant_id, id, agent_id, 1, $1, 'synchronized', name,
+                            'call_for_help', 'help', $2 FROM machines WHERE name = 'press'";
+    let raise = async |seq: i64, active: bool| {
+        sqlx::query(alarm).bind(seq).bind(active).execute(pool).await.unwrap();
+    };
+    let agent_id: i32 =
+        sqlx::query_scalar("SELECT agent_id FROM machines WHERE name = 'press'").fetch_one(pool).await.unwrap();
+    let recorded =
+        |seq| Recorded { plant_id: 1, agent_id, epoch: 1, first_seq: seq, last_seq: seq, count: 1, reason: None };
+    let mut connection = pool.acquire().await.unwrap();
+    let jobs = [20, 21].map(|seq| Job::AlarmsRaised(recorded(seq)));
+    queue::send_all(&mut connection, &jobs).await.unwrap();
+    let taken = queue::store::take(&mut connection, Queue::BackgroundJobs, Duration::from_secs(60), 2).await.unwrap();
+    drop(connection);
+    let begin = |index: usize, seq| {
+        let attempt = Attempt { queue: Queue::BackgroundJobs, lease: taken[index].lease(), pool: pool.clone() };
+        let recorded = recorded(seq);
+        tokio::spawn(async move { alarms_raised(&attempt, &recorded, now()).await.unwrap() })
+    };
+    let until_waiting = async |waits: i64, or: &dyn Fn() -> bool| {
+        let deadline = tokio::time::Instant::now() + support::DEADLINE;
+        while api.number(WAITS).await < waits && !or() {
+            assert!(tokio::time::Instant::now() < deadline, "nobody waits");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+
+    // Somebody calls. Who opens the incident has read that, and then is held up.
+    raise(20, true).await;
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE alert_rules IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.unwrap();
+    let opening = begin(0, 20);
+    until_waiting(1, &|| false).await;
+    // The call is taken back meanwhile, and somebody else concludes what follows from that.
+    raise(21, false).await;
+    let ending = begin(1, 21);
+    until_waiting(2, &|| ending.is_finished()).await;
+    held.rollback().await.unwrap();
+    opening.await.unwrap();
+    ending.await.unwrap();
+    assert_eq!(api.number("SELECT count(*) FROM incidents WHERE resolved_at IS NULL").await, 0);
+    assert_eq!(api.number("SELECT count(*) FROM incidents").await, 1);
     api.database.close().await;
 }

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use central::agents::overview;
 use central::database::Database;
 use http_body_util::BodyExt as _;
 use process::clock::ManualClock;
 use protocol::time::UtcMicros;
 use serde_json::{Value, json};
+use sqlx::postgres::PgPoolOptions;
 use support::cluster::Server;
 use tower::ServiceExt as _;
 
@@ -335,4 +337,39 @@ async fn metrics_are_answered_with_and_without_a_database() {
     assert_eq!(status, StatusCode::OK);
     assert!(text.contains("central_database_up 0"), "{text}");
     api.database.close().await;
+}
+
+#[tokio::test]
+async fn what_is_set_aside_is_counted_once_for_all_agents_of_a_list() {
+    const AGENTS: i64 = 20;
+    const EVENTS: i64 = 400;
+    let database = support::database().await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "INSERT INTO plants (name) VALUES ('north');
+         INSERT INTO agents (uuid, plant_id, name, key_fingerprint)
+             SELECT gen_random_uuid(), id, 'hall-' || n, sha256(n::text::bytea) FROM plants, generate_series(1, {AGENTS}) n;
+         INSERT INTO quarantined_events (plant_id, agent_id, epoch, seq, reason, detail, at_us, clock, monotonic_boot,
+                 monotonic_us, origin_kind, origin_name, kind, body, received_at)
+             SELECT plant_id, id, 1, n, 'future', '', 0, 0, 0, 0, 'agent', '', 1, '', now()
+             FROM agents, generate_series(1, {EVENTS}) n;
+         UPDATE quarantined_events SET released_at = now() WHERE seq = 1;
+         ANALYZE quarantined_events"
+    )))
+    .execute(&database.pool)
+    .await
+    .unwrap();
+    let one = PgPoolOptions::new().max_connections(1);
+    let pool = one.connect_with((*database.pool.connect_options()).clone()).await.unwrap();
+    let read = async || -> i64 {
+        sqlx::query("SELECT pg_stat_force_next_flush()").execute(&pool).await.unwrap();
+        let read = "SELECT (seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_user_tables WHERE relname = 'quarantined_events'";
+        sqlx::query_scalar(read).fetch_one(&pool).await.unwrap()
+    };
+    let before = read().await;
+    let filter = overview::store::Filter { plant: Some("north"), ..overview::store::Filter::default() };
+    let agents = overview::store::agents(&pool, filter, 100, chrono::DateTime::default()).await.unwrap();
+    assert_eq!(agents.iter().map(|agent| agent.quarantined_events).collect::<Vec<_>>(), [EVENTS - 1; AGENTS as usize]);
+    let rows = read().await - before;
+    assert!(rows <= 2 * AGENTS * EVENTS, "{rows} rows were read for {AGENTS} agents with {EVENTS} each");
+    database.close().await;
 }

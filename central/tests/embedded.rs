@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -100,6 +100,8 @@ fn an_interrupted_command_stops_the_postgresql_it_started() {
     // Its standard input never ends, so that it waits for the password.
     let mut adding = program.command(&["user", "add", "mara", "--role", "manager", "--password-stdin"]);
     let mut adding = adding.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Apart: waiting for a child closes what it is asked by.
+    let open = adding.stdin.take();
     let deadline = Instant::now() + support::DEADLINE;
     while program.postmaster().is_none() {
         assert!(Instant::now() < deadline, "it did not start one");
@@ -110,6 +112,7 @@ fn an_interrupted_command_stops_the_postgresql_it_started() {
     let code = adding.wait().unwrap().code();
     let mut complained = String::new();
     adding.stderr.take().unwrap().read_to_string(&mut complained).unwrap();
+    drop(open);
     assert_eq!((code, complained.as_str()), (Some(1), "central: interrupted: what was not finished is undone\n"));
     assert_eq!(program.postmaster(), None);
 }
@@ -210,4 +213,41 @@ fn pg_cron_keeps_the_schedule_where_it_is_preloaded() {
     let (said, complained, _) = program.run(&["doctor", "--config", file]);
     let line = said.lines().find(|line| line.starts_with("pg_cron")).unwrap_or_else(|| panic!("{said}{complained}"));
     assert!(line.contains("in this database, preloaded"), "{line}");
+}
+
+#[test]
+fn a_worker_never_keeps_the_private_database_from_its_owner() {
+    let program = Program::new(false);
+    assert_eq!(program.run(&["migrate"]).2, 0);
+    let mut worker = program.command(&["worker"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(program.postmaster(), None, "it waits for who owns it");
+    let serving = program.serve();
+    assert_eq!(serving.get("/health/live").0, 200);
+    assert!(worker.try_wait().unwrap().is_none());
+    assert_eq!(serving.stop(), 0);
+    signal(i32::try_from(worker.id()).unwrap(), "TERM");
+    let deadline = Instant::now() + support::DEADLINE;
+    while worker.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "the worker does not stop");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_hangup_while_it_starts_does_not_end_it() {
+    let program = Program::new(false);
+    let mut command = program.command(&["serve", "--log-format", "json"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // It makes its database, which takes longer than this.
+    while !program.data_dir.join("postgresql.lock").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    signal(i32::try_from(child.id()).unwrap(), "HUP");
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let said: Vec<String> =
+        lines.by_ref().map(Result::unwrap).take_while(|line| !line.contains("central serves")).collect();
+    assert!(said.iter().any(|line| line.contains("asked to read the configuration again")), "{said:?}");
+    std::thread::spawn(move || lines.for_each(drop));
+    ends(&program, &mut child, "after all of that");
 }

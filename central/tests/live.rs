@@ -15,7 +15,9 @@ use central::database::Database;
 use central::live::{self, Hub};
 use process::clock::SystemClock;
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, PgPool};
+use support::outage::Way;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -51,6 +53,11 @@ struct Central {
 
 impl Central {
     async fn on(database: &Database, process: u64) -> Central {
+        Central::reading(database, database.apart(3), process).await
+    }
+
+    /// Whose board is read through `pool`.
+    async fn reading(database: &Database, pool: PgPool, process: u64) -> Central {
         let hub = Hub::new(Arc::new(SystemClock::new(0)), process);
         let stopping = CancellationToken::new();
         let api = Api { hub: hub.clone(), ..support::api(database, Arc::new(SystemClock::new(0))) };
@@ -60,7 +67,6 @@ impl Central {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let web = listener.local_addr().unwrap();
         let settings = central::web::server::Settings { connections_max: 2_048, tls: None };
-        let pool = database.apart(3);
         let (listen, look, serve) = (
             live::listen::run(hub.clone(), pool.clone(), stopping.clone()),
             live::refresh::run(hub.clone(), pool, stopping.clone()),
@@ -536,5 +542,70 @@ async fn beyond_the_limit_a_browser_is_told_so_and_a_central_that_stops_takes_no
     let hub = central.hub.clone();
     central.stop().await;
     assert_eq!(hub.follow(&Plants::All, None).unwrap_err(), live::Refused::Stopping);
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_takes_nothing_does_not_hold_up_a_central_that_stops() {
+    let database = with_rows().await;
+    let central = Central::on(&database, 1).await;
+    let mut stuck = central.follow(None).await;
+    let board = stuck.event().await;
+    let mut rows: Vec<central::machines::board::BoardMachine> =
+        serde_json::from_value(board.data["machines"].clone()).unwrap();
+    // More than the kernels of both sides hold, a little at a time so that it is sent.
+    for good in 1..=400 {
+        rows[0].good = good;
+        rows[0].title = "x".repeat(100_000);
+        central.hub.publish(rows.clone(), live::Topics::default());
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    central.stop().await;
+    drop(stuck);
+    database.close().await;
+}
+
+/// What is asked right then is never answered.
+async fn fall_silent_during_a_look(database: &Database, way: &Way) {
+    let mut held = database.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE machine_live IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.unwrap();
+    until("somebody looks", async || {
+        let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'machine_live'::regclass";
+        sqlx::query_scalar::<_, i64>(waits).fetch_one(&database.pool).await.unwrap() > 0
+    })
+    .await;
+    way.fall_silent();
+    held.rollback().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_falls_silent_does_not_hold_up_a_central_that_stops() {
+    let database = with_rows().await;
+    let way = Way::to(&database).await;
+    let pool = PgPoolOptions::new().max_connections(3).connect(&way.url).await.unwrap();
+    let central = Central::reading(&database, pool, 1).await;
+    let mut browser = central.follow(None).await;
+    browser.event().await;
+    fall_silent_during_a_look(&database, &way).await;
+    central.stop().await;
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_goes_on_after_its_database_had_fallen_silent() {
+    let database = with_rows().await;
+    let way = Way::to(&database).await;
+    let pool = PgPoolOptions::new().max_connections(3).acquire_timeout(std::time::Duration::from_secs(5));
+    let central = Central::reading(&database, pool.connect(&way.url).await.unwrap(), 1).await;
+    fall_silent_during_a_look(&database, &way).await;
+    way.work();
+    count(&database, "north-press-1", 7).await;
+    let told = async {
+        while !central.get("/api/v1/board", "").await.1.contains("\"good\":7,") {
+            tokio::time::sleep(live::refresh::POLL).await;
+        }
+    };
+    timeout(live::refresh::LOOK_WITHIN + support::DEADLINE, told).await.expect("the board goes on");
+    central.stop().await;
     database.close().await;
 }

@@ -20,6 +20,10 @@ use central::queue::policy::RetryPolicy;
 use central::queue::worker::{Jitter, Settings, Worker};
 use central::queue::{self, Queue, store};
 use process::clock::{Clock, SystemClock};
+use process::lifecycle::GRACE;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use support::outage::Way;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +90,14 @@ where
     F: Fn(i64, Attempt) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Outcome, Failure>> + Send + 'static,
 {
+    work_on(database.pool.clone(), settings, script)
+}
+
+fn work_on<F, R>(pool: PgPool, settings: Settings, script: F) -> Running
+where
+    F: Fn(i64, Attempt) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Outcome, Failure>> + Send + 'static,
+{
     let handler = Arc::new(Scripted {
         script: Box::new(move |number, attempt| Box::pin(script(number, attempt))),
         begun: Mutex::default(),
@@ -95,7 +107,7 @@ where
     let worker = Worker {
         queue: QUEUE,
         settings,
-        pool: database.pool.clone(),
+        pool,
         handler: handler.clone(),
         clock,
         jitter: Jitter::new(|| 0.5),
@@ -380,4 +392,27 @@ async fn workers_survive_a_database_that_cuts_their_connections() {
 async fn database_url(database: &Database) -> String {
     let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&database.pool).await.unwrap();
     support::cluster::url(&name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_stops_does_not_wait_for_a_database_that_is_away() {
+    let database = support::database().await;
+    let way = Way::to(&database).await;
+    let pool = PgPoolOptions::new().acquire_timeout(Duration::from_secs(10)).connect(&way.url).await.unwrap();
+    let gate = Arc::new(Notify::new());
+    let opened = gate.clone();
+    let running = work_on(pool, settings(), move |_, _| {
+        let gate = opened.clone();
+        async move {
+            gate.notified().await;
+            Err(Failure::retry(anyhow!("it failed")))
+        }
+    });
+    send(&database, 1..=4).await;
+    until("all of them to run", async || running.handler.begun.lock().unwrap().len() == 4).await;
+    way.refuse();
+    gate.notify_waiters();
+    tokio::time::timeout(GRACE, running.stop()).await.expect("it stops before the process is cut short");
+    assert_eq!(number(&database, LEFT).await, 4, "others find them when their leases have ended");
+    database.close().await;
 }

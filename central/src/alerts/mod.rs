@@ -8,13 +8,14 @@
 //! # Who is told, how often
 //! An incident that opens makes a **delivery** for every channel of its plant or line, and the job that sends it, in one
 //! transaction; one that is resolved does so for the channels that were told of its opening. A delivery is unique by
-//! incident, channel and notice, so each recipient gets one mail per incident and one when it is over.
+//! incident, channel and notice, so each recipient gets one mail per incident and one when it is over, never the other way
+//! round.
 //!
 //! # Exactly once, and where it ends
 //! A delivery is claimed before it is sent and settled with the message in the transaction after. A worker that dies in
 //! between leaves a claim; when it has expired the notice is sent again, because nobody can know whether it went out. The
-//! only doubtful time is that between a mail server's 250 (a receiver's 2xx) and our commit, one round trip to the
-//! database. What is sent twice can be recognised: a mail has the same `Message-ID`, a webhook the same delivery id.
+//! only doubtful time is that between a mail server's 250 (a receiver's 2xx) and our commit: one round trip to the
+//! database, or as long as a database that is away is waited for. What is sent twice can be recognised: a mail has the same `Message-ID`, a webhook the same delivery id.
 
 pub mod channels;
 pub mod configuration;

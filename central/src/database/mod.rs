@@ -130,7 +130,7 @@ async fn reach(
 ) -> anyhow::Result<()> {
     let deadline = Instant::now()
         + match purpose {
-            Purpose::Serve => REACH_WITHIN_SERVE,
+            Purpose::Serve | Purpose::Guest => REACH_WITHIN_SERVE,
             Purpose::Command => REACH_WITHIN_COMMAND,
         };
     let mut said = None;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::Topics;
@@ -18,6 +18,8 @@ use crate::machines::board::{Changes, Told};
 /// As much as is kept for those who come back, and for those who read slowly.
 const FRAMES_MAX: usize = 1_024;
 const BYTES_MAX: usize = 1024 * 1024;
+/// Many come back in one moment, as after a restart.
+const BOARD_KEPT: TimeDelta = TimeDelta::milliseconds(500);
 /// How long a browser waits before it comes back.
 const RETRY_MS: u32 = 2_000;
 
@@ -73,8 +75,8 @@ struct Ring {
     frames: VecDeque<Bytes>,
     bytes: usize,
     heartbeat: Bytes,
-    /// The board as of a number, for all who come before the next frame.
-    board: Option<(u64, Bytes)>,
+    /// The board, and as of when, for all who come in the same moment.
+    board: Option<(DateTime<Utc>, Bytes)>,
 }
 
 /// What follows a number.
@@ -202,18 +204,21 @@ impl Feed {
         (number == ring.newest).then(|| ring.heartbeat.clone())
     }
 
-    /// The board as a frame, made once for all who come before the next change.
+    /// The board as a frame, made once for all who come in the same moment: what it says of the time is what ages are counted
+    /// from.
     pub(super) fn board<'t>(&self, at: DateTime<Utc>, machines: impl Iterator<Item = &'t Told>) -> (u64, Bytes) {
         let mut ring = self.ring();
-        if let Some(made) = &ring.board {
-            return made.clone();
+        if let Some((made_at, made)) = &ring.board
+            && at.signed_duration_since(made_at).abs() < BOARD_KEPT
+        {
+            return (ring.newest, made.clone());
         }
         let seen = machines.filter(|told| self.plants.contain(told.machine.plant_id)).map(|told| &*told.json);
         let mut text = format!("retry: {RETRY_MS}\n").into_bytes();
         text.extend_from_slice(&frame(self.id(ring.newest), "board", |to| write_machines(to, at, seen)));
-        let made = (ring.newest, Bytes::from(text));
-        ring.board = Some(made.clone());
-        made
+        let made = Bytes::from(text);
+        ring.board = Some((at, made.clone()));
+        (ring.newest, made)
     }
 }
 
@@ -273,6 +278,17 @@ mod tests {
         assert!(last.starts_with(format!("id: ab-1-{newest:x}\nevent: changed\ndata: ").as_bytes()), "{last:?}");
         assert!(matches!(feed.after(10), Following::Frame(_)));
         assert!(matches!(feed.after(9), Following::Gone));
+    }
+
+    #[test]
+    fn a_board_says_when_it_is_sent_however_long_nothing_has_changed() {
+        let feed = feed();
+        let sent = |at: &str| feed.board(at.parse().unwrap(), std::iter::empty());
+        let first = sent("2026-03-11T12:00:00Z");
+        assert_eq!(sent("2026-03-11T12:00:00.4Z"), first, "it is made once for those who come together");
+        let (number, later) = sent("2026-03-11T13:00:00Z");
+        assert_eq!(number, 0);
+        assert!(String::from_utf8_lossy(&later).contains("\"at\":\"2026-03-11T13:00:00Z\""), "{later:?}");
     }
 
     #[test]

@@ -15,7 +15,8 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use protocol::event::MachineState;
 use protocol::time::UtcMicros;
-use sqlx::{PgConnection, PgPool};
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -42,6 +43,10 @@ const LOOK_PAUSE_PER_STREAM: Duration = Duration::from_micros(150);
 const LOOK_PAUSE_TIMES: u32 = 4;
 const LOOK_PAUSE_LONGEST: Duration = Duration::from_millis(400);
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
+/// A look that takes longer waits for a server that is not there any more, and that nobody said goodbye for.
+pub const LOOK_WITHIN: Duration = Duration::from_secs(30);
+/// How long the connections may take to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Other pages are told at most so often to look again; of agents, which are heard of all the time, more rarely.
 const TOPICS_EVERY: Duration = Duration::from_secs(1);
 const AGENTS_EVERY: Duration = Duration::from_secs(5);
@@ -96,13 +101,19 @@ pub async fn run(hub: Arc<Hub>, pool: PgPool, stopping: CancellationToken) -> an
             _ = beat.tick() => { hub.beat(); continue }
             () = stopping.cancelled() => break,
         }
-        next = Instant::now() + refresher.turn().await;
+        let pause = tokio::select! {
+            pause = refresher.turn() => pause,
+            () = stopping.cancelled() => break,
+        };
+        next = Instant::now() + pause;
     }
     hub.close();
     if let Some(reading) = refresher.bases {
         reading.abort();
     }
-    pool.close().await;
+    if tokio::time::timeout(CLOSE_WITHIN, pool.close()).await.is_err() {
+        tracing::debug!("the board's connections do not close: not waiting for them");
+    }
     Ok(())
 }
 
@@ -191,9 +202,17 @@ impl Refresher {
 
     /// Reads what changed into the picture; answers whether that was everything.
     async fn look(&mut self) -> sqlx::Result<bool> {
+        let mut connection = self.pool.acquire().await?;
+        match tokio::time::timeout(LOOK_WITHIN, self.look_through(&mut connection)).await {
+            Ok(looked) => looked,
+            Err(_) => Err(given_up(connection)),
+        }
+    }
+
+    async fn look_through(&mut self, connection: &mut PgConnection) -> sqlx::Result<bool> {
         let now = self.hub.now();
         self.days.set(UtcMicros(now.timestamp_micros()));
-        let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let revisions = store::revisions(&mut transaction).await?;
         let heads = store::heads(&mut transaction).await?;
         let mut live = store::live(&mut transaction).await?;
@@ -424,6 +443,12 @@ impl Refresher {
     }
 }
 
+/// A connection on which nobody answers is not returned to the pool, where somebody else would wait on it.
+fn given_up(connection: PoolConnection<Postgres>) -> sqlx::Error {
+    drop(connection.detach());
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
+}
+
 async fn read_bases(
     pool: &PgPool,
     wanted: Vec<BaseWanted>,
@@ -431,8 +456,14 @@ async fn read_bases(
     now: DateTime<Utc>,
 ) -> sqlx::Result<Bases> {
     let mut connection = pool.acquire().await?;
-    let good = store::good_before(&mut connection, &wanted, day).await?;
-    let us = store::running_us(&mut connection, &wanted).await?;
+    let read = async {
+        let good = store::good_before(&mut connection, &wanted, day).await?;
+        Ok::<_, sqlx::Error>((good, store::running_us(&mut connection, &wanted).await?))
+    };
+    let (good, us) = match tokio::time::timeout(LOOK_WITHIN * 2, read).await {
+        Ok(read) => read?,
+        Err(_) => return Err(given_up(connection)),
+    };
     let base = |wanted: BaseWanted| {
         let mut running = Running::read(us.get(&wanted.machine_id).copied().unwrap_or(0), wanted.until);
         running.follow(wanted.was_running, wanted.until);

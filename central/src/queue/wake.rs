@@ -11,6 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::store::CHANNEL;
 use super::worker::Jitter;
+use crate::database;
+
+/// After so long without a word it is asked whether anybody is there.
+const SILENT_FOR: Duration = Duration::from_secs(30);
 
 /// Raises `wake` at every notification, and whenever some may have been missed.
 pub async fn listen(
@@ -40,8 +44,13 @@ async fn until_lost(pool: &PgPool, wake: &watch::Sender<u64>, backoff: &mut Back
     listener.listen(CHANNEL).await?;
     backoff.succeeded();
     wake.send_modify(|times| *times += 1);
-    while listener.try_recv().await?.is_some() {
-        wake.send_modify(|times| *times += 1);
+    loop {
+        match tokio::time::timeout(SILENT_FOR, listener.try_recv()).await {
+            Ok(heard) => match heard? {
+                Some(_) => wake.send_modify(|times| *times += 1),
+                None => return Ok(()),
+            },
+            Err(_) => database::store::still_answers(&mut listener).await?,
+        }
     }
-    Ok(())
 }

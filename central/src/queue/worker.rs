@@ -15,7 +15,7 @@ use process::clock::Clock;
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Attempt, Failure, Handle, Lease, Outcome};
@@ -26,6 +26,9 @@ use super::{Job, Queue};
 
 /// So long what is finished may wait for more to be archived with it.
 const ARCHIVE_WITHIN: Duration = Duration::from_millis(20);
+
+/// How long the database is told what a worker that stops leaves behind.
+const SAY_WITHIN: Duration = Duration::from_secs(3);
 
 /// How a queue is worked on.
 #[derive(Debug, Clone)]
@@ -163,11 +166,21 @@ impl<H: Handle> Worker<H> {
     /// Works until `stopping`; then finishes what runs, or gives it back.
     pub async fn run(mut self, stopping: CancellationToken) -> anyhow::Result<()> {
         let mut held = Held::nothing(&self.settings);
+        tokio::select! {
+            () = self.work(&mut held, &stopping) => {}
+            // A database that is away is not waited for: whatever is lost with it is seen again when its lease has ended.
+            () = later_than(&stopping, SAY_WITHIN) => {}
+        }
+        self.wind_down(held).await;
+        Ok(())
+    }
+
+    async fn work(&mut self, held: &mut Held, stopping: &CancellationToken) {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
         while !stopping.is_cancelled() {
-            self.begin(&mut held).await;
-            if let Some(most) = self.exchange_due(&mut held) {
-                match self.exchange(&mut held, most).await {
+            self.begin(held).await;
+            if let Some(most) = self.exchange_due(held) {
+                match self.exchange(held, most).await {
                     Ok(()) => {
                         backoff.succeeded();
                         continue;
@@ -182,18 +195,16 @@ impl<H: Handle> Worker<H> {
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => break,
-                () = sleep_until(held.due_at()) => self.beat(&mut held).await,
+                () = sleep_until(held.due_at()) => self.beat(held).await,
                 Ok(()) = self.wake.changed() => held.look = true,
                 Some(ended) = held.tasks.join_next_with_id(), if !held.running.is_empty() => {
-                    self.ended(&mut held, ended).await;
+                    self.ended(held, ended).await;
                     while let Some(ended) = held.tasks.try_join_next_with_id() {
-                        self.ended(&mut held, ended).await;
+                        self.ended(held, ended).await;
                     }
                 }
             }
         }
-        self.wind_down(held).await;
-        Ok(())
     }
 
     fn log_away(&self, error: &sqlx::Error) {
@@ -226,7 +237,7 @@ impl<H: Handle> Worker<H> {
             let (handler, within) = (self.handler.clone(), self.settings.attempt_within);
             let attempt = Attempt { queue: self.queue, lease, pool: self.pool.clone() };
             let task = held.tasks.spawn(async move {
-                tokio::time::timeout(within, handler.handle(job, attempt)).await.unwrap_or_else(|_| {
+                timeout(within, handler.handle(job, attempt)).await.unwrap_or_else(|_| {
                     Err(Failure::retry(anyhow!("the attempt did not end within {} s", within.as_secs())))
                 })
             });
@@ -377,22 +388,26 @@ impl<H: Handle> Worker<H> {
     }
 
     async fn wind_down(&self, mut held: Held) {
-        let deadline = Instant::now() + self.settings.stop_within;
         let waiting: Vec<Lease> = held.waiting.drain(..).map(|message| message.lease()).collect();
-        self.give_back(&waiting).await;
-        while !held.running.is_empty() {
-            tokio::select! {
-                Some(ended) = held.tasks.join_next_with_id() => self.ended(&mut held, ended).await,
-                () = sleep_until(deadline) => break,
+        let finish = async {
+            self.give_back(&waiting).await;
+            while let Some(ended) = held.tasks.join_next_with_id().await {
+                self.ended(&mut held, ended).await;
             }
-        }
+        };
+        let _ = timeout(self.settings.stop_within, finish).await;
         let unfinished: Vec<Lease> = held.running.drain().map(|(_, running)| running.lease).collect();
         held.tasks.shutdown().await;
-        self.give_back(&unfinished).await;
-        if !held.done.is_empty()
-            && let Err(error) = self.exchange(&mut held, 0).await
-        {
-            tracing::warn!(%error, jobs = held.done.len(), "finished jobs were not archived: they run once more");
+        let hand_over = async {
+            self.give_back(&unfinished).await;
+            if !held.done.is_empty()
+                && let Err(error) = self.exchange(&mut held, 0).await
+            {
+                tracing::warn!(%error, jobs = held.done.len(), "finished jobs were not archived: they run once more");
+            }
+        };
+        if timeout(SAY_WITHIN, hand_over).await.is_err() {
+            tracing::warn!("the database does not answer while a worker stops: its leases will end");
         }
     }
 
@@ -404,6 +419,12 @@ impl<H: Handle> Worker<H> {
             }
         }
     }
+}
+
+/// So much later than it was asked to stop.
+async fn later_than(stopping: &CancellationToken, pause: Duration) {
+    stopping.cancelled().await;
+    tokio::time::sleep(pause).await;
 }
 
 fn attempt_number(lease: Lease) -> u32 {

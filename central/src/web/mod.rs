@@ -9,6 +9,7 @@ mod pages;
 pub mod problem;
 pub mod server;
 pub mod span;
+mod stall;
 pub mod tls;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! Connections of the web port: bounded in number, in the time a handshake and a request's head may take, and in the time
-//! an answer may take. When the process stops, idle connections close and running requests are answered.
+//! Connections of the web port: bounded in number, in the time a handshake and a request's head may take, in the time an
+//! answer may take, and in the time that the other side may take nothing of it. When the process stops, idle connections
+//! close and running requests are answered; who takes nothing is not waited for.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,11 +18,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::stall::{Stall, Watched};
 use super::tls::Certificates;
 
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// A browser that takes nothing of what it is sent for so long is gone, whatever its computer still answers.
+const STALLED_FOR: Duration = Duration::from_secs(60);
+const STALLED_FOR_WHEN_STOPPING: Duration = Duration::from_secs(3);
 /// After a failed `accept`, as when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -100,16 +105,24 @@ async fn connection(
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES_MAX);
-    let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let stall = Arc::new(Stall::default());
+    let stream = TokioIo::new(Watched::new(stream, stall.clone()));
+    let serving = http.serve_connection(stream, TowerToHyperService::new(router));
     tokio::pin!(serving);
     let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
+        ended = serving.as_mut() => Some(ended),
+        () = stall.lasts(STALLED_FOR) => None,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                ended = serving => Some(ended),
+                () = stall.lasts(STALLED_FOR_WHEN_STOPPING) => None,
+            }
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a web connection ended badly");
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::debug!(%error, "a web connection ended badly"),
+        None => tracing::debug!("a web connection took nothing of its answer for too long"),
     }
 }

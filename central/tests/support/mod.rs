@@ -3,6 +3,7 @@
 #![expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test program uses what it needs")]
 
 pub mod cluster;
+pub mod outage;
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;

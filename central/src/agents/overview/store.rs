@@ -121,14 +121,17 @@ pub async fn agents(
               AND ($3::text IS NULL OR (p.name, a.name, a.uuid) > ($3, $4, $5))
               AND ($7::int[] IS NULL OR a.plant_id = ANY ($7))
             ORDER BY p.name, a.name, a.uuid LIMIT $6
+        ), held AS (
+            -- Once for all of them: an agent whose clock was wrong may have a million.
+            SELECT agent_id, count(*) AS events FROM quarantined_events
+            WHERE released_at IS NULL AND plant_id IN (SELECT plant_id FROM chosen) GROUP BY agent_id
         )
         SELECT c.id, c.uuid, c.plant, c.name, c.enabled, c.enrolled_at, c.disabled_at,
                s.last_sync_at, s.clock_offset_us, s.version, s.host, s.peer_address, s.started_at,
                l.epoch, l.mark, s.newest_seq, s.backlog_events, s.backlog_oldest_at, s.buffer_bytes,
                s.buffer_bytes_max, s.poison_messages, s.dropped_events, s.conditions,
                g.gaps, g.gaps_lost, g.gaps_last_at,
-               (SELECT count(*) FROM quarantined_events q
-                WHERE q.plant_id = c.plant_id AND q.agent_id = c.id AND q.released_at IS NULL) AS quarantined_events,
+               coalesce(h.events, 0) AS quarantined_events,
                (SELECT count(*) FROM rejected_frames r WHERE r.agent_id = c.id) AS rejected_frames,
                (SELECT jsonb_build_object('id', d.id, 'reason', d.reason, 'text', d.text, 'fork_seq', d.fork_seq,
                            'first_seen_at', d.first_seen_at, 'last_seen_at', d.last_seen_at,
@@ -141,6 +144,7 @@ pub async fn agents(
                    AS decided_divergence
         FROM chosen c
         LEFT JOIN agent_status s ON s.agent_id = c.id LEFT JOIN sync_ledger l ON l.agent_id = c.id
+        LEFT JOIN held h ON h.agent_id = c.id
         CROSS JOIN LATERAL (
             SELECT count(*) AS gaps, coalesce(sum(g.lost), 0)::bigint AS gaps_lost, max(g.at) AS gaps_last_at
             FROM gaps g WHERE g.agent_id = c.id

@@ -4,6 +4,9 @@
 //! lease of its worker's message: who holds a later lease of the same message may take it over, because the earlier
 //! holder is dead or has let go ([`crate::queue::worker`] ends what it cannot extend). Who has another message, such as a
 //! replayed one, waits until the claim has expired.
+//!
+//! The end of an incident is told after its beginning: its delivery is made when it is over, and gets its job when the
+//! beginning is settled, in the transaction that settles it.
 
 pub mod letter;
 pub mod mail;
@@ -28,6 +31,8 @@ use crate::queue::{self};
 const CLAIM_EXPIRES: TimeDelta = TimeDelta::seconds(180);
 /// How soon a delivery is looked at again that somebody else is sending.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How soon it is tried again to note that a notice went out.
+const NOTE_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a notice says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -77,7 +82,8 @@ pub async fn announce(
     }
     tracing::info!(?incidents, notice = kind.as_str(), "incidents");
     let made = store::make(&mut *connection, kind, incidents, now).await?;
-    let jobs: Vec<Job> = made.into_iter().map(|(delivery, plant_id, way)| job(way, plant_id, delivery)).collect();
+    let due = made.iter().filter(|made| made.due);
+    let jobs: Vec<Job> = due.map(|made| job(made.kind, made.plant_id, made.id)).collect();
     queue::store::notify_pages(&mut *connection).await?;
     queue::send_all(connection, &jobs).await
 }
@@ -126,22 +132,51 @@ pub async fn deliver(
         }),
     };
     let tried = store::Tried { at: began_at, lasted: began.elapsed(), settled_at: now() };
-    let mut transaction = attempt.pool.begin().await?;
     match sent {
-        Ok(answer) => {
-            store::settle(&mut transaction, notice.delivery, "sent", &tried, &answer, None).await?;
-            // It went out: that is noted, whoever holds the message by now.
-            let finished = attempt.finish(&mut transaction).await;
-            transaction.commit().await?;
-            finished
-        }
+        Ok(answer) => loop {
+            match went_out(attempt, notice, &tried, &answer).await {
+                // Only here is it known that it went out: without a note of it, it would go out again.
+                Err(error) if crate::database::may_pass(&error) => {
+                    tracing::warn!(%error, delivery = %notice.delivery, "a notice went out; it is noted when the database is back");
+                    tokio::time::sleep(NOTE_AGAIN).await;
+                }
+                finished => break finished?,
+            }
+        },
         Err(Refused { answer, failure }) => {
+            let mut transaction = attempt.pool.begin().await?;
             let last = matches!(failure, Failure::Fail(_)) || attempt.is_last();
             let state = if last { "failed" } else { "waiting" };
             let error = failure.chain().join(": ");
             store::settle(&mut transaction, notice.delivery, state, &tried, &answer, Some(&error)).await?;
+            if last {
+                announce_end(&mut transaction, notice).await?;
+            }
             transaction.commit().await?;
             Err(failure)
         }
     }
+}
+
+/// Notes that a notice went out, whoever holds the message by now, and ends the job.
+async fn went_out(
+    attempt: &Attempt,
+    notice: &Notice,
+    tried: &store::Tried,
+    answer: &Answer,
+) -> sqlx::Result<Result<Outcome, Failure>> {
+    let mut transaction = attempt.pool.begin().await?;
+    store::settle(&mut transaction, notice.delivery, "sent", tried, answer, None).await?;
+    announce_end(&mut transaction, notice).await?;
+    let finished = attempt.finish(&mut transaction).await;
+    transaction.commit().await?;
+    Ok(finished)
+}
+
+/// Sends the notice of an incident's end on its way, if it waited for this one of its beginning.
+async fn announce_end(connection: &mut PgConnection, beginning: &Notice) -> sqlx::Result<()> {
+    let Some((delivery, plant_id, kind)) = store::end_that_waits(&mut *connection, beginning.delivery).await? else {
+        return Ok(());
+    };
+    queue::send(connection, &job(kind, plant_id, delivery)).await
 }

@@ -12,6 +12,16 @@ use crate::alerts::channels::ChannelKind;
 use crate::alerts::rules::IncidentKind;
 use crate::queue::attempt::Lease;
 
+/// A delivery that was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Made {
+    pub id: Uuid,
+    pub plant_id: i32,
+    pub kind: ChannelKind,
+    /// Whether it may be sent. The end of an incident waits until its beginning was told, or was given up.
+    pub due: bool,
+}
+
 /// Makes what is missing of the deliveries of these incidents. The end of one is told to those who were told of its
 /// beginning.
 pub async fn make(
@@ -19,8 +29,17 @@ pub async fn make(
     kind: NoticeKind,
     incidents: &[i64],
     now: DateTime<Utc>,
-) -> sqlx::Result<Vec<(Uuid, i32, ChannelKind)>> {
-    let rows: Vec<(Uuid, i32, String)> = sqlx::query_as(
+) -> sqlx::Result<Vec<Made>> {
+    if kind == NoticeKind::Resolved {
+        // Whoever settles one of them meanwhile either is seen here or sees what is made here: see `end_that_waits`.
+        sqlx::query(
+            "SELECT FROM alert_deliveries WHERE incident_id = ANY ($1) AND notice = 'opened' ORDER BY id FOR SHARE",
+        )
+        .bind(incidents)
+        .execute(&mut *connection)
+        .await?;
+    }
+    let rows: Vec<(Uuid, i32, String, bool)> = sqlx::query_as(
         "WITH made AS (
              INSERT INTO alert_deliveries (plant_id, channel_id, incident_id, notice, created_at)
              SELECT i.plant_id, c.id, i.id, $2, $3
@@ -31,15 +50,38 @@ pub async fn make(
                                              AND d.channel_id = c.id AND d.notice = 'opened'))
              ORDER BY i.id, c.id
              ON CONFLICT (incident_id, channel_id, notice) WHERE incident_id IS NOT NULL DO NOTHING
-             RETURNING id, plant_id, channel_id)
-         SELECT made.id, made.plant_id, c.kind FROM made JOIN alert_channels c ON c.id = made.channel_id",
+             RETURNING id, plant_id, channel_id, incident_id)
+         SELECT made.id, made.plant_id, c.kind, NOT EXISTS (
+                    SELECT FROM alert_deliveries o WHERE o.incident_id = made.incident_id AND o.channel_id = made.channel_id
+                    AND o.notice = 'opened' AND o.state IN ('waiting', 'sending'))
+         FROM made JOIN alert_channels c ON c.id = made.channel_id",
     )
     .bind(incidents)
     .bind(kind.as_str())
     .bind(now)
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|(id, plant_id, kind)| Ok((id, plant_id, channel_kind(&kind)?))).collect()
+    let made = |(id, plant_id, kind, due): (Uuid, i32, String, bool)| {
+        Ok(Made { id, plant_id, kind: channel_kind(&kind)?, due })
+    };
+    rows.into_iter().map(made).collect()
+}
+
+/// The notice of an incident's end that waited until its beginning was settled: this delivery, in this transaction.
+pub async fn end_that_waits(
+    connection: &mut PgConnection,
+    beginning: Uuid,
+) -> sqlx::Result<Option<(Uuid, i32, ChannelKind)>> {
+    let row: Option<(Uuid, i32, String)> = sqlx::query_as(
+        "SELECT e.id, e.plant_id, c.kind FROM alert_deliveries o
+         JOIN alert_deliveries e ON e.incident_id = o.incident_id AND e.channel_id = o.channel_id
+              AND e.notice = 'resolved' AND e.state = 'waiting' AND e.claimed_at IS NULL
+         JOIN alert_channels c ON c.id = e.channel_id WHERE o.id = $1 AND o.notice = 'opened'",
+    )
+    .bind(beginning)
+    .fetch_optional(connection)
+    .await?;
+    row.map(|(id, plant_id, kind)| Ok((id, plant_id, channel_kind(&kind)?))).transpose()
 }
 
 fn channel_kind(word: &str) -> sqlx::Result<ChannelKind> {
@@ -109,7 +151,7 @@ pub struct Tried {
     pub settled_at: DateTime<Utc>,
 }
 
-/// Notes what came of an attempt.
+/// Notes what came of an attempt, once however often it is noted.
 pub async fn settle(
     connection: &mut PgConnection,
     delivery: Uuid,
@@ -120,7 +162,8 @@ pub async fn settle(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO alert_delivery_attempts (delivery_id, at, lasted_ms, status, answer, error)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         SELECT $1, $2, $3, $4, $5, $6
+         WHERE NOT EXISTS (SELECT FROM alert_delivery_attempts WHERE delivery_id = $1 AND at = $2)",
     )
     .bind(delivery)
     .bind(tried.at)

@@ -60,6 +60,7 @@ pub async fn agent_diverged(attempt: &Attempt, now: DateTime<Utc>) -> Result<Out
 /// jobs may run in any order.
 pub async fn alarms_raised(attempt: &Attempt, recorded: &Recorded, now: DateTime<Utc>) -> Result<Outcome, Failure> {
     let mut transaction = attempt.pool.begin().await?;
+    store::lock_calls(&mut transaction, recorded.agent_id).await?;
     for call in store::calls(&mut transaction, recorded).await? {
         let (kind, changed) = if call.active {
             (NoticeKind::Opened, store::open_call(&mut transaction, &call, now).await?)

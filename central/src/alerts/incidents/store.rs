@@ -11,8 +11,13 @@ use crate::queue::job::Recorded;
 
 /// Any number that nothing else in the database uses.
 const WATCH_LOCK: i64 = 0x6365_6e74_7261_6c10;
+/// With an agent's number.
+const CALLS_LOCK: i32 = 1_009;
 
 /// Since when somebody has watched without a break, if it is our turn to look. The turn ends with the transaction.
+///
+/// Watching processes have clocks of their own: a look that lies ahead is another's, unless it is so far ahead that a clock
+/// was set back.
 pub async fn begin_look(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -27,14 +32,15 @@ pub async fn begin_look(
     sqlx::query_scalar(
         "INSERT INTO alert_watch AS w (watching_since, looked_at) VALUES ($1, $1)
          ON CONFLICT (only_row) DO UPDATE
-         SET looked_at = $1, watching_since = CASE WHEN w.looked_at < $3 OR w.looked_at > $1 THEN $1
+         SET looked_at = $1, watching_since = CASE WHEN w.looked_at < $3 OR w.looked_at > $4 THEN $1
                                                    ELSE w.watching_since END
-         WHERE w.looked_at <= $2 OR w.looked_at > $1
+         WHERE w.looked_at <= $2 OR w.looked_at > $4
          RETURNING watching_since",
     )
     .bind(now)
     .bind(now - not_within)
     .bind(now - break_after)
+    .bind(now + break_after)
     .fetch_optional(connection)
     .await
 }
@@ -161,6 +167,13 @@ impl Call {
             (None, None) => format!("agent/{}", self.agent_id),
         }
     }
+}
+
+/// One at a time concludes from an agent's calls, until its transaction ends: who read an older last word has written what
+/// follows from it before anybody reads a newer one.
+pub async fn lock_calls(connection: &mut PgConnection, agent_id: i32) -> sqlx::Result<()> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1, $2)").bind(CALLS_LOCK).bind(agent_id).execute(connection).await?;
+    Ok(())
 }
 
 /// The last word of every place that called, or stopped calling, in these events.

@@ -35,6 +35,8 @@ use crate::configuration::PreloadLibrary;
 
 /// How long a second `serve` waits for the first one to go.
 const LOCK_WITHIN: Duration = Duration::from_secs(30);
+/// How long a guest waits for an owner.
+const OWNER_WITHIN: Duration = Duration::from_secs(300);
 const RESTART_PAUSE_MIN: Duration = Duration::from_secs(1);
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(30);
 
@@ -52,6 +54,8 @@ pub enum Purpose {
     Serve,
     /// To ask or change something: uses the running cluster of another owner, else runs it for as long as it takes.
     Command,
+    /// To work beside the owner, for long: waits for the cluster and never runs it, or the owner could not start.
+    Guest,
 }
 
 /// A cluster that takes connections.
@@ -70,6 +74,10 @@ pub async fn open(settings: &Settings, purpose: Purpose, stop: &CancellationToke
         .with_context(|| format!("cannot use the data directory {}", settings.data_dir.display()))?;
     let layout = Layout::under(&data_dir);
     let options = options(&layout);
+    if purpose == Purpose::Guest {
+        wait_for_owner(&layout, stop).await?;
+        return Ok(Opened { options, owner: None });
+    }
     let Some(lock) = lock(&data_dir, &layout, purpose, stop).await? else {
         return Ok(Opened { options, owner: None });
     };
@@ -101,6 +109,30 @@ async fn make_database(options: &PgConnectOptions) -> anyhow::Result<()> {
     crate::database::store::ensure_database(&options.clone().database("postgres"))
         .await
         .context("cannot make the database in the private PostgreSQL")
+}
+
+/// Waits until the cluster runs: whoever owns it may be starting.
+async fn wait_for_owner(layout: &Layout, stop: &CancellationToken) -> anyhow::Result<()> {
+    let deadline = Instant::now() + OWNER_WITHIN;
+    let mut mentioned = false;
+    while !postmaster::PidFile::read(&layout.data).is_some_and(|found| found.ready) {
+        if Instant::now() >= deadline {
+            bail!(
+                "the private PostgreSQL in {} does not run: start `central serve`, which runs it, or configure a \
+                 database in database.url",
+                layout.root.display()
+            );
+        }
+        if !mentioned {
+            tracing::info!("waiting for `central serve`, which runs the private PostgreSQL");
+            mentioned = true;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            () = stop.cancelled() => bail!("asked to stop while waiting for `central serve`"),
+        }
+    }
+    Ok(())
 }
 
 /// The lock, or none when this process is a guest.

@@ -204,12 +204,14 @@ async fn transfer(
     let agent = store::agent(&mut connection, id, wanted.agent)
         .await?
         .ok_or_else(|| Problem::bad_request("agent: the machine's plant has no such enabled agent"))?;
+    // What follows takes one of its own: nobody holds one while waiting for another.
+    drop(connection);
     let (clock, tolerance) = (&administration.reads.clock, administration.future_tolerance);
     let by = principal.actor();
     let released = quarantine::transfer_machine(&administration.pool, clock, tolerance, (id, agent), &by)
         .await
         .map_err(|error| Problem::internal(&error))?;
-    let machine = existing(&mut connection, &principal, id).await?;
+    let machine = existing(&mut *administration.pool.acquire().await?, &principal, id).await?;
     Ok(Json(Transferred { machine, facts: released.facts, held: released.held }))
 }
 
