@@ -22,10 +22,11 @@ export function StopTable({
   withMachine?: boolean;
   empty: React.ReactNode;
 }) {
-  const [opened, setOpened] = useState<string | null>(null);
+  const [opened, setOpened] = useState<Stop | null>(null);
   const may = useMay("stops:write");
   const zoneOf = useZones();
-  const stop = stops.find((one) => stopKey(one) === opened);
+  // It may leave the list while somebody writes of it, explained by another: it stays open as it was.
+  const stop = opened && (stops.find((one) => stopKey(one) === stopKey(opened)) ?? opened);
   const columns: Column<Stop>[] = [
     ...(withMachine ? [{ key: "machine", title: "Machine", cell: (row: Stop) => <MachineName stop={row} /> }] : []),
     {
@@ -62,7 +63,7 @@ export function StopTable({
         <Button
           small
           look={row.unexplained && may ? "plain" : "quiet"}
-          onClick={() => setOpened(stopKey(row))}
+          onClick={() => setOpened(row)}
           aria-label={`${row.unexplained && may ? "Explain" : "Details of"} the stop of ${row.machine} at ${momentText(row.began_at, "timeToSecond", zoneOf(row.plant))}`}
         >
           {row.unexplained && may ? "Explain" : "Details"}
