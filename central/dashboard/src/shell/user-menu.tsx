@@ -15,6 +15,7 @@ export function UserMenu({ onHelp }: { onHelp: () => void }) {
   const [theme, setTheme] = useState(currentTheme);
   const [palette, setPalette] = useState(currentPalette);
   const [changingPassword, setChangingPassword] = useState(false);
+  const [refused, setRefused] = useState(false);
   const close = () => menu.current?.hidePopover();
   const item = "flex min-h-10 w-full items-center gap-3 rounded-control px-3 text-left hover:bg-trough";
   return (
@@ -97,9 +98,14 @@ export function UserMenu({ onHelp }: { onHelp: () => void }) {
           >
             Change password
           </button>
-          <button type="button" className={item} onClick={() => void logOut()}>
+          <button type="button" className={item} onClick={() => void logOut().catch(() => setRefused(true))}>
             Log out
           </button>
+          {refused && (
+            <p role="alert" className="px-3 pb-1 text-alarm text-sm">
+              Not logged out: central cannot be reached. Try again, or lock the computer.
+            </p>
+          )}
         </div>
       </div>
       {changingPassword && <ChangePassword onClose={() => setChangingPassword(false)} />}
