@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { CheckField } from "../../parts/field.tsx";
-import { NotRefreshed } from "../../parts/listing.tsx";
+import { Kept, NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { stopsQuery } from "../../stops/requests.ts";
@@ -18,7 +18,7 @@ export function StopsView({ id, range }: ViewProps) {
   if (stops.isPending) return <Loading />;
   if (stops.isLoadingError) return <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />;
   return (
-    <div className="flex flex-col gap-3">
+    <Kept query={stops}>
       <NotRefreshed query={stops} />
       <CheckField label="Microstops too" checked={micro} onChange={(event) => setMicro(event.target.checked)} />
       <StopTable
@@ -26,6 +26,6 @@ export function StopsView({ id, range }: ViewProps) {
         empty={micro ? "It did not stop in this time." : "It did not stop in this time, but for microstops perhaps."}
       />
       <More query={stops} />
-    </div>
+    </Kept>
   );
 }

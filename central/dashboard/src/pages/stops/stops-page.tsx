@@ -5,7 +5,7 @@ import { useMachine } from "../../live/use-board.ts";
 import { Button } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
 import { CloseIcon } from "../../parts/icons.tsx";
-import { NotRefreshed } from "../../parts/listing.tsx";
+import { Kept, NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -65,7 +65,7 @@ function Stops({ chosen }: { chosen: ChosenRange }) {
       ) : stops.isLoadingError ? (
         <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />
       ) : (
-        <>
+        <Kept query={stops}>
           <NotRefreshed query={stops} />
           <StopTable
             stops={rows}
@@ -79,7 +79,7 @@ function Stops({ chosen }: { chosen: ChosenRange }) {
             }
           />
           <More query={stops} />
-        </>
+        </Kept>
       )}
     </Page>
   );

@@ -4,7 +4,7 @@ import { ForeignText, momentText } from "screens";
 import type { Fact } from "../../../api/types.ts";
 import { Button } from "../../../parts/button.tsx";
 import { DownIcon, RightIcon } from "../../../parts/icons.tsx";
-import { NotRefreshed } from "../../../parts/listing.tsx";
+import { Kept, NotRefreshed } from "../../../parts/listing.tsx";
 import { More } from "../../../parts/more.tsx";
 import { Badge, ErrorNotice, Loading } from "../../../parts/notices.tsx";
 import { Table } from "../../../parts/table.tsx";
@@ -28,7 +28,7 @@ export function EventsView({ id, range, time_zone }: ViewProps) {
   if (events.isPending) return <Loading rows={10} />;
   if (events.isLoadingError) return <ErrorNotice error={events.error} onRetry={() => void events.refetch()} />;
   return (
-    <div className="flex flex-col gap-3">
+    <Kept query={events}>
       <NotRefreshed query={events} />
       <label className="flex w-fit items-center gap-2 text-sm">
         Kind
@@ -103,7 +103,7 @@ export function EventsView({ id, range, time_zone }: ViewProps) {
         ]}
       />
       <More query={events} />
-    </div>
+    </Kept>
   );
 }
 
