@@ -104,7 +104,7 @@ function StopLine({ machine }: { machine: BoardMachine }) {
   return (
     <Link
       to="/stops"
-      search={(before) => ({ plant: before.plant, machine: machine.id })}
+      search={(before) => ({ plant: before.plant, machine: machine.id, range: "24h" as const })}
       className="mt-1 inline-block rounded-full bg-warning-fill px-2.5 font-semibold text-on-warning text-sm hover:underline"
     >
       ? {numberText(machine.unexplained_stops)} unexplained

@@ -20,8 +20,8 @@ export function JobProgress({ job }: { job: BoardJob }) {
           )}
         </div>
       )}
-      <p className="mt-[0.25em] flex justify-between gap-2 truncate text-[0.85em]">
-        <span className="truncate">
+      <p className="mt-[0.25em] flex flex-wrap justify-between gap-x-2 text-[0.85em]">
+        <span className="min-w-0 max-w-full truncate">
           {job.good == null ? "–" : numberText(job.good)}
           {job.quantity != null && <> of {numberText(job.quantity)}</>}
           <span className="text-ink-soft">

@@ -41,7 +41,7 @@ export function PlantNowPage() {
         <Loading rows={3} height="h-52" />
       ) : (
         <div className="flex flex-col gap-6">
-          {ofPlant.length > 0 && <SummaryStrip of={summary(ofPlant)} />}
+          {ofPlant.length > 0 && <SummaryStrip of={summary(ofPlant)} links />}
           {shown.map((line) => (
             <LineSection key={`${line.plant} ${line.name}`} line={line} title={lineTitle(line, all)} />
           ))}

@@ -150,7 +150,7 @@ function Unexplained({ machine, links }: { machine: BoardMachine; links: boolean
   return (
     <Link
       to="/stops"
-      search={(before) => ({ plant: before.plant, machine: machine.id })}
+      search={(before) => ({ plant: before.plant, machine: machine.id, range: "24h" as const })}
       className={`relative z-1 ${look} hover:underline`}
     >
       {badge}
