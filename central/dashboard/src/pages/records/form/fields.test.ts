@@ -54,7 +54,7 @@ describe("a draft", () => {
 
   test("may hold no number beyond what is allowed", () => {
     const draft = { ...draftOf(FIELDS, { title: "A" }, ZONE), ideal_cycle_ms: "90000" };
-    expect(faultsOf(FIELDS, draft)).toEqual({ ideal_cycle_ms: "Between 0.001 and 86400 s." });
+    expect(faultsOf(FIELDS, draft)).toEqual({ ideal_cycle_ms: "Between 0.001 and 86,400 s." });
   });
 });
 

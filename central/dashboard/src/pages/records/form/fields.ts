@@ -1,4 +1,5 @@
 /** What a record's form asks for, described. Pure: drafts are text as people type it, values are what the API takes. */
+import { decimalText } from "screens/formats.ts";
 import { fromLocalInput, toLocalInput } from "../../../time/zone.ts";
 
 interface Asked {
@@ -97,7 +98,10 @@ function faultOf(field: Field, text: string): string | undefined {
       if (stored === null) return "A number is expected.";
       if (!Number.isInteger(stored)) return factor === 1 ? "A whole number is expected." : "Too many digits.";
       return stored < field.min || stored > field.max
-        ? `Between ${field.min / factor} and ${field.max / factor} ${field.unit}.`.replace(/ \.$/, ".")
+        ? `Between ${decimalText(field.min / factor)} and ${decimalText(field.max / factor)} ${field.unit}.`.replace(
+            / \.$/,
+            ".",
+          )
         : undefined;
     }
     default:
