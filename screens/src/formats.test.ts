@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { momentText } from "./formats.ts";
+import { momentText, percentText } from "./formats.ts";
 
 const NOW = Date.parse("2026-11-22T10:00:00Z");
 
@@ -15,4 +15,10 @@ it("which year it is, the plant's clock says", () => {
   const at = "2026-12-31T23:30:00Z";
   expect(momentText(at, "day", "UTC", NOW)).not.toContain("202");
   expect(momentText(at, "day", "Europe/Berlin", NOW)).toContain("2027");
+});
+
+it("a share that is there is never nothing", () => {
+  expect(percentText(0)).toMatch(/^0/);
+  expect(percentText(0.004)).toMatch(/^<.*1/);
+  expect(percentText(0.83)).toMatch(/^83/);
 });

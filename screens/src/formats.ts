@@ -12,8 +12,9 @@ export const numberText = (value: number): string => integer.format(value);
 /** `12.48`, at most three digits behind the point. */
 export const decimalText = (value: number): string => decimal.format(value);
 
-/** `83 %` of a share of 0.83. */
-export const percentText = (value: number): string => share.format(value);
+/** `83 %` of a share of 0.83; what is there and less than half of one is not `0 %`. */
+export const percentText = (value: number): string =>
+  value > 0 && value < 0.005 ? `<\u00a0${share.format(0.01)}` : share.format(value);
 
 type Moment = string | number | Date;
 

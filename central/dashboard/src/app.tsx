@@ -3,7 +3,8 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { mayPass, whenLoggedOut } from "./api/client.ts";
-import { feed } from "./live/feed.ts";
+import { feed, type Topic } from "./live/feed.ts";
+import { LookAgain } from "./live/look-again.ts";
 import { createPages, ownHref } from "./router.tsx";
 import { rememberLoggedOn } from "./session/early.ts";
 import { sessionQuery } from "./session/session.ts";
@@ -59,8 +60,12 @@ export function start(): void {
     if (queries.getQueryData(sessionQuery.queryKey)) void askWhoIsLoggedOn();
   };
   // The first word of a query's key is its topic.
+  const lookAgain = new LookAgain<Topic>(
+    (topic) => queries.invalidateQueries({ queryKey: [topic] }, { cancelRefetch: false }),
+    (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  );
   feed.onChanged((topics) => {
-    for (const topic of topics) void queries.invalidateQueries({ queryKey: [topic] });
+    for (const topic of topics) lookAgain.changed(topic);
   });
   // What failed meanwhile is asked again, what was shown may be old.
   feed.onReturned = () => void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
