@@ -18,7 +18,9 @@ export function ForeignText({ children, max = 120 }: { children: string; max?: n
         className="ml-1 rounded-sm text-accent underline underline-offset-2"
         aria-expanded={open}
         onClick={(event) => {
+          // It may stand in a link, which is not what was meant.
           event.stopPropagation();
+          event.preventDefault();
           setOpen(!open);
         }}
       >

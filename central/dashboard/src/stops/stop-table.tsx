@@ -89,7 +89,7 @@ function MachineName({ stop }: { stop: Stop }) {
       to="/machines/$machine"
       params={{ machine: String(stop.machine_id) }}
       search={(before) => ({ plant: before.plant })}
-      className="whitespace-nowrap font-medium underline-offset-2 hover:underline"
+      className="font-medium underline-offset-2 hover:underline lg:whitespace-nowrap"
     >
       <ForeignText max={40}>{title}</ForeignText>
     </Link>

@@ -42,7 +42,7 @@ export function LiveHeader({ machine }: { machine: BoardMachine }) {
       <Cell name="Job">
         {machine.job ? (
           <>
-            <span className="block truncate font-medium">
+            <span className="line-clamp-2 font-medium">
               <ForeignText max={60}>
                 {machine.job.product_title || machine.job.product || machine.job.work_order}
               </ForeignText>
@@ -54,7 +54,7 @@ export function LiveHeader({ machine }: { machine: BoardMachine }) {
         )}
       </Cell>
       <Cell name="Who and how fresh">
-        <span className="block truncate">
+        <span className="line-clamp-2">
           {machine.operators.length > 0 ? (
             <ForeignText max={80}>{machine.operators.join(", ")}</ForeignText>
           ) : (

@@ -21,7 +21,7 @@ export function JobProgress({ job }: { job: BoardJob }) {
         </div>
       )}
       <p className="mt-[0.25em] flex flex-wrap justify-between gap-x-2 text-[0.85em]">
-        <span className="min-w-0 max-w-full truncate">
+        <span className="min-w-0 max-w-full truncate max-sm:whitespace-normal">
           {job.good == null ? "–" : numberText(job.good)}
           {job.quantity != null && <> of {numberText(job.quantity)}</>}
           <span className="text-ink-soft">

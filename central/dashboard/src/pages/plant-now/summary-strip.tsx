@@ -30,7 +30,7 @@ function Figure({
   const quiet = value === 0 && !always;
   const colour = quiet ? "text-ink-soft" : state ? stateColour(state) : "text-warning";
   return (
-    <div className="relative flex items-baseline gap-[0.45em]">
+    <div className="relative flex min-w-0 items-baseline gap-[0.45em] max-sm:flex-wrap">
       <dt className="order-2 text-[0.95em] text-ink-soft">{word}</dt>
       <dd className={`flex items-center gap-[0.3em] font-semibold text-[1.9em] leading-none tracking-tight ${colour}`}>
         <span className="text-[0.6em]">

@@ -156,7 +156,10 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
             {shown ? (
               <Details segment={shown} time_zone={time_zone} />
             ) : (
-              <span className="text-ink-soft">Point at a state, or drag over a stretch to zoom in.</span>
+              <span className="text-ink-soft">
+                <span className="pointer-coarse:hidden">Point at a state, or drag over a stretch to zoom in.</span>
+                <span className="hidden pointer-coarse:inline">Tap a state; the magnifiers zoom in and out.</span>
+              </span>
             )}
           </p>
           <div className="ml-auto flex items-center gap-1">
