@@ -1,5 +1,5 @@
 import { useRef, useState } from "react";
-import { ForeignText } from "screens";
+import { ForeignName, ForeignText } from "screens";
 import { Choice } from "../parts/field.tsx";
 import { DownIcon, HelpIcon, UserIcon } from "../parts/icons.tsx";
 import { useLogOut } from "../session/log-in.ts";
@@ -28,7 +28,7 @@ export function UserMenu({ onHelp }: { onHelp: () => void }) {
       >
         <UserIcon />
         <span className="hidden max-w-40 truncate lg:inline">
-          <ForeignText max={40}>{session.display_name || session.name}</ForeignText>
+          <ForeignName max={40}>{session.display_name || session.name}</ForeignName>
         </span>
         <DownIcon className="text-ink-soft" />
       </button>

@@ -1,5 +1,5 @@
 import { useId, useState } from "react";
-import { ForeignText } from "screens";
+import { ForeignName } from "screens";
 import type { Reason } from "../api/types.ts";
 import { TextField } from "../parts/field.tsx";
 import { Empty } from "../parts/notices.tsx";
@@ -61,7 +61,7 @@ export function ReasonPicker({
                   className="size-4 accent-accent"
                 />
                 <span className="min-w-0">
-                  <ForeignText max={60}>{reason.title || reason.code}</ForeignText>
+                  <ForeignName max={60}>{reason.title || reason.code}</ForeignName>
                   {reason.title && <span className="block truncate text-ink-soft text-xs">{reason.code}</span>}
                 </span>
               </label>

@@ -1,6 +1,15 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { durationText, Elapsed, ForeignText, MachineStateMark, momentText, serverNow, shownState } from "screens";
+import {
+  durationText,
+  Elapsed,
+  ForeignName,
+  ForeignText,
+  MachineStateMark,
+  momentText,
+  serverNow,
+  shownState,
+} from "screens";
 import type { Stop } from "../api/types.ts";
 import { useMachines } from "../live/use-board.ts";
 import { Button } from "../parts/button.tsx";
@@ -91,7 +100,7 @@ function MachineName({ stop }: { stop: Stop }) {
       search={(before) => ({ plant: before.plant })}
       className="font-medium underline-offset-2 hover:underline lg:whitespace-nowrap"
     >
-      <ForeignText max={40}>{title}</ForeignText>
+      <ForeignName max={40}>{title}</ForeignName>
     </Link>
   );
   if (!several) return link;

@@ -1,4 +1,4 @@
-import { ForeignText } from "screens";
+import { ForeignName } from "screens";
 import { newId } from "../agent/agent";
 import type { Machine, WorkOrder } from "../api";
 import { useStation } from "../station/station";
@@ -48,9 +48,9 @@ function Orders({ orders, onChoose }: { orders: WorkOrder[]; onChoose: (order: W
           >
             <span className="min-w-0 flex-1">
               <strong className="block text-lg">
-                <ForeignText max={40}>{order.code}</ForeignText>
+                <ForeignName max={40}>{order.code}</ForeignName>
               </strong>
-              <ForeignText max={60}>{order.product_title}</ForeignText>
+              <ForeignName max={60}>{order.product_title}</ForeignName>
               {order.due_at && (
                 <span className="block text-ink-soft text-sm">{texts.due(formats.day(order.due_at))}</span>
               )}

@@ -1,4 +1,4 @@
-import { durationText, ForeignText, serverNow } from "screens";
+import { durationText, ForeignName, serverNow } from "screens";
 import type { Machine, Stop } from "../api";
 import { useStation } from "../station/station";
 import { Icon } from "../ui/icon";
@@ -37,12 +37,12 @@ function Row({ machine, stop }: { machine: Machine; stop: Stop }) {
           {stop.reason === null ? (
             texts.no_reason
           ) : (
-            <ForeignText max={60}>{reasonTitle(view.reasons.downtime, stop.reason)}</ForeignText>
+            <ForeignName max={60}>{reasonTitle(view.reasons.downtime, stop.reason)}</ForeignName>
           )}
         </strong>
         {stop.note && (
           <span className="block text-ink-soft">
-            <ForeignText max={120}>{stop.note}</ForeignText>
+            <ForeignName max={120}>{stop.note}</ForeignName>
           </span>
         )}
       </span>

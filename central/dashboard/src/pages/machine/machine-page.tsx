@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect } from "react";
-import { ForeignText, visibleText } from "screens";
+import { ForeignName, ForeignText, visibleText } from "screens";
 import { useBoardLoaded, useMachine } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
 import { LeftIcon } from "../../parts/icons.tsx";
@@ -46,9 +46,9 @@ export function MachinePage() {
           className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink"
         >
           <LeftIcon />
-          <ForeignText max={120}>
+          <ForeignName max={120}>
             {["Plant now", several ? known?.plant : undefined, live?.line_title].filter(Boolean).join(" · ")}
-          </ForeignText>
+          </ForeignName>
         </Link>
       }
     >

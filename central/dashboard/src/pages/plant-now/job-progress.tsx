@@ -1,4 +1,4 @@
-import { ForeignText, numberText } from "screens";
+import { ForeignName, numberText } from "screens";
 import type { BoardJob } from "../../api/types.ts";
 import { progress } from "./overview.ts";
 
@@ -26,7 +26,7 @@ export function JobProgress({ job }: { job: BoardJob }) {
           {job.quantity != null && <> of {numberText(job.quantity)}</>}
           <span className="text-ink-soft">
             {" · "}
-            <ForeignText max={24}>{job.work_order}</ForeignText>
+            <ForeignName max={24}>{job.work_order}</ForeignName>
           </span>
         </span>
         {bar?.ahead != null && (

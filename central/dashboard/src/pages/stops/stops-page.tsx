@@ -1,6 +1,6 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { ForeignText } from "screens";
+import { ForeignName } from "screens";
 import { useMachine } from "../../live/use-board.ts";
 import { Button } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
@@ -93,7 +93,7 @@ function OnlyMachine({ id }: { id: number }) {
       small
       onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, machine: undefined }), replace: true })}
     >
-      Only <ForeignText max={40}>{machine ? machine.title || machine.name : `machine ${id}`}</ForeignText>
+      Only <ForeignName max={40}>{machine ? machine.title || machine.name : `machine ${id}`}</ForeignName>
       <CloseIcon />
       <span className="sr-only">Show all machines</span>
     </Button>
