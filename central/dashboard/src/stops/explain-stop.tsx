@@ -41,14 +41,13 @@ export function ExplainStop({
   const unsaved = note.trim() !== "" || why.trim() !== "";
   return (
     <Dialog title={<Title stop={stop} time_zone={time_zone} />} onClose={onClose} unsaved={unsaved} wide>
-      <div className="mb-4">
-        <Choice
-          label="What to do"
-          value={view}
-          options={may ? VIEWS : VIEWS.filter((one) => one.value === "history")}
-          onChange={setView}
-        />
-      </div>
+      {may ? (
+        <div className="mb-4">
+          <Choice label="What to do" value={view} options={VIEWS} onChange={setView} />
+        </div>
+      ) : (
+        <p className="mb-4 text-ink-soft text-sm">What was said of it. Shift leads and managers explain stops.</p>
+      )}
       {view === "reason" && <GiveReason stop={stop} why={why} onWhy={setWhy} onDone={onClose} />}
       {view === "note" && <LeaveNote stop={stop} note={note} onNote={setNote} onDone={onClose} />}
       {view === "split" && <Split stop={stop} time_zone={time_zone ?? "UTC"} onDone={onClose} />}
