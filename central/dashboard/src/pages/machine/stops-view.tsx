@@ -23,7 +23,7 @@ export function StopsView({ id, range }: ViewProps) {
       <CheckField label="Microstops too" checked={micro} onChange={(event) => setMicro(event.target.checked)} />
       <StopTable
         stops={stops.data.pages.flatMap((page) => page.stops)}
-        empty={micro ? "It did not stop in this time." : "It did not stop in this time, but for microstops perhaps."}
+        empty={micro ? "No stop is known of this time." : "No stop is known of this time, microstops aside."}
       />
       <More query={stops} />
     </Kept>

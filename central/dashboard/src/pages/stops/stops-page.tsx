@@ -72,7 +72,7 @@ function Stops({ chosen }: { chosen: ChosenRange }) {
             withMachine
             empty={
               search.all ? (
-                "No machine stood still in this time."
+                "No stop is known of this time, microstops aside."
               ) : (
                 <p className="font-semibold text-ink">Every stop of this time is explained.</p>
               )
