@@ -95,3 +95,12 @@ test("what somebody else changed is told in words", () => {
     { label: "Active", before: "yes", after: "no" },
   ]);
 });
+
+test("what central says first of a field stands at its field, although it is a sentence", () => {
+  expect(faultsByField('Product: this plant has no product "X"; quantity: too large', ["product", "quantity"])).toEqual(
+    {
+      product: 'this plant has no product "X"',
+      quantity: "too large",
+    },
+  );
+});

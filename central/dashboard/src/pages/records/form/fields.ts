@@ -161,7 +161,8 @@ export class Values {
 export function faultsByField(detail: string, keys: readonly string[]): Record<string, string> {
   const faults: Record<string, string> = {};
   for (const part of detail.split("; ")) {
-    const key = keys.find((one) => part.startsWith(`${one}: `)) ?? "";
+    // The first begins with a capital: it stood alone as a sentence.
+    const key = keys.find((one) => part.toLowerCase().startsWith(`${one}: `)) ?? "";
     const text = key === "" ? part : part.slice(key.length + 2);
     faults[key] = faults[key] === undefined ? text : `${faults[key]}; ${text}`;
   }
