@@ -111,9 +111,14 @@ const kiosk = createRoute({
 const machine = createRoute({
   getParentRoute: () => shell,
   path: "/machines/$machine",
-  validateSearch: (search): RangeSearch & { show?: MachineView | undefined } => ({
+  validateSearch: (
+    search,
+  ): RangeSearch & { show?: MachineView | undefined; kind?: string | undefined; micro?: true | undefined } => ({
     ...rangeSearch(search),
     show: oneOf(...MACHINE_VIEWS)(search.show),
+    // Of events, and of stops: what else is shown of them.
+    kind: text(search.kind),
+    micro: flag(search.micro),
   }),
   component: lazyRouteComponent(() => import("./pages/machine/machine-page.tsx"), "MachinePage"),
 });

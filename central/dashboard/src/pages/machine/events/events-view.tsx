@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { ForeignText, momentText } from "screens";
 import type { Fact } from "../../../api/types.ts";
@@ -22,7 +23,9 @@ const keyOf = (fact: Fact): string =>
 
 /** Every event as it was recorded: each number of the page can be followed down to here. */
 export function EventsView({ id, range, time_zone }: ViewProps) {
-  const [kind, setKind] = useState<FactKind>();
+  const search = useSearch({ from: "/shell/machines/$machine" });
+  const navigate = useNavigate();
+  const kind = KINDS.find((one) => one === search.kind);
   const [opened, setOpened] = useState<string>();
   const events = useInfiniteQuery(eventsQuery(id, range, kind));
   if (events.isPending) return <Loading rows={10} />;
@@ -34,7 +37,15 @@ export function EventsView({ id, range, time_zone }: ViewProps) {
         Kind
         <select
           value={kind ?? ALL}
-          onChange={(event) => setKind(KINDS.find((one) => one === event.target.value))}
+          onChange={(event) => {
+            const chosen = event.target.value === ALL ? undefined : event.target.value;
+            void navigate({
+              to: ".",
+              search: (before) => ({ ...before, kind: chosen }),
+              replace: true,
+              resetScroll: false,
+            });
+          }}
           className="min-h-9 rounded-control border border-edge bg-raised px-2"
         >
           <option value={ALL}>All</option>
