@@ -65,7 +65,11 @@ async function onlyLoggedOn({
 }): Promise<void> {
   const session = await context.queries.ensureQueryData(sessionQuery);
   const next = ownHref(location);
-  if (!session) throw redirect({ to: "/login", search: next === "/" ? {} : { next } });
+  if (!session) {
+    // It was opened before anybody knew.
+    feed.close();
+    throw redirect({ to: "/login", search: next === "/" ? {} : { next } });
+  }
   feed.open();
 }
 

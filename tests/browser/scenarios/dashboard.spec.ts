@@ -222,6 +222,20 @@ test("a session that ended leads to the log-in and back to where one was", async
   await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
 });
 
+test("the log-in page asks for nothing on behalf of somebody whose session ended", async ({ plant, people, visit }) => {
+  visit.provokes(/status of 401/);
+  const lou = await people.letIn("lou", "operator", "Lou Lang");
+  const page = await visit.stranger();
+  await logIn(page, lou);
+  await expect(plantNow(page)).toBeVisible();
+  await endSessionsOf(plant, "lou");
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
+  const pause_ms = 5_000;
+  const asked = page.waitForRequest(/\/api\/v1\/live/, { timeout: pause_ms });
+  await expect(asked).rejects.toThrow(/Timeout/);
+});
+
 test("a session that ends in the middle of a form takes nothing along that was typed", async ({
   stage,
   plant,
