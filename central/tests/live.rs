@@ -6,6 +6,7 @@ mod support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use central::api::Api;
 use central::auth::tokens::{self, NewToken};
@@ -319,6 +320,33 @@ async fn a_row_says_what_runs_what_stands_still_and_who_is_there() {
     let told = browser.until(|it| it.machine("north-press-1").is_some_and(|it| it["job"].is_null())).await;
     let machine = told.machine("north-press-1").unwrap();
     assert_eq!((&machine["unexplained_stops"], &machine["open_stop"]["reason"]), (&json!(0), &json!("jam")));
+    central.stop().await;
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_comes_together_with_new_master_data_is_told() {
+    let database = with_rows().await;
+    let central = Central::on(&database, 1).await;
+    let mut browser = central.follow(None).await;
+    browser.event().await;
+    // Not so soon after the first look that master data has to wait.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let is_told = |it: &Event, topic: &str| it.name == "changed" && it.data["topics"].to_string().contains(topic);
+    execute(&database, "NOTIFY changes, 'work'").await;
+    browser.until(|it| is_told(it, "work")).await;
+    execute(
+        &database,
+        "BEGIN;
+         UPDATE plants SET master_data_revision = master_data_revision + 1;
+         INSERT INTO downtime_entries (at, plant_day, plant_id, machine_id, agent_id, epoch, seq, clock, stop, change)
+             SELECT now(), current_date, plant_id, id, agent_id, 1, 4, 'synchronized', 9, 'began' FROM machines
+             WHERE name = 'north-press-1';
+         UPDATE sync_ledger SET mark = 4 WHERE agent_id = 1;
+         COMMIT",
+    )
+    .await;
+    browser.until(|it| is_told(it, "stops")).await;
     central.stop().await;
     database.close().await;
 }

@@ -3,8 +3,8 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { mayPass, whenLoggedOut } from "./api/client.ts";
-import { feed, type Topic } from "./live/feed.ts";
-import { LookAgain } from "./live/look-again.ts";
+import { feed } from "./live/feed.ts";
+import { lookAgain } from "./live/look-again.ts";
 import { createPages, ownHref } from "./router.tsx";
 import { rememberLoggedOn } from "./session/early.ts";
 import { sessionQuery } from "./session/session.ts";
@@ -60,15 +60,11 @@ export function start(): void {
     if (queries.getQueryData(sessionQuery.queryKey)) void askWhoIsLoggedOn();
   };
   // The first word of a query's key is its topic.
-  const lookAgain = new LookAgain<Topic>(
-    (topic) => queries.invalidateQueries({ queryKey: [topic] }, { cancelRefetch: false }),
-    (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  );
   feed.onChanged((topics) => {
-    for (const topic of topics) lookAgain.changed(topic);
+    for (const topic of topics) lookAgain(queries, { queryKey: [topic] });
   });
   // What failed meanwhile is asked again, what was shown may be old.
-  feed.onReturned = () => void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
+  feed.onMissed = () => lookAgain(queries, { predicate: ({ queryKey }) => queryKey[0] !== "session" });
   const root = document.getElementById("root");
   if (!root) return;
   createRoot(root).render(

@@ -213,7 +213,9 @@ impl Refresher {
             if since.is_empty() { Touched::default() } else { store::touched(&mut transaction, &since).await? };
         let said = store::said_at_central(&mut transaction, now - SAID_AT_CENTRAL).await?;
         touched.stops.extend(said.iter().filter(|(at, what)| self.said.get(at) != Some(what)).map(|(at, _)| *at));
-        self.pending.stops |= !touched.stops.is_empty();
+        // Where everything is read nobody looks whose stops they were.
+        let moved = heads.iter().any(|head| self.heads.get(&head.agent_id) != Some(head));
+        self.pending.stops |= !touched.stops.is_empty() || !far.is_empty() || (anew && moved);
         touched.stops.extend(&unread);
         touched.jobs.extend(&unread);
         touched.shifts.extend(self.picture.agents_of(&unread));
@@ -234,7 +236,7 @@ impl Refresher {
                 seen.read_at = Some(now);
             }
         }
-        self.pending.agents |= heads.iter().any(|head| self.heads.get(&head.agent_id) != Some(head));
+        self.pending.agents |= moved;
         self.said = said;
         self.heads = heads.into_iter().map(|head| (head.agent_id, head)).collect();
         if anew {

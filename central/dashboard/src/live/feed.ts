@@ -36,8 +36,8 @@ class Feed {
   private failures = 0;
   /** Called when the server refuses the stream: perhaps nobody is logged on any more. */
   onRefused: () => void = () => undefined;
-  /** Called when the server is heard again after an interruption. */
-  onReturned: () => void = () => undefined;
+  /** Called when words may have been missed: after an interruption, and whenever the whole board is sent. */
+  onMissed: () => void = () => undefined;
 
   readonly subscribe = (watcher: () => void): (() => void) => {
     this.watchers.add(watcher);
@@ -102,13 +102,14 @@ class Feed {
     if ("at" in event.data) setServerTime(event.data.at);
     const machines = applyEvent(this.state.machines, event);
     this.heard({ machines, loaded: this.state.loaded || event.event === "board" });
+    if (event.event === "board") this.onMissed();
   }
 
   private heard(change: Partial<FeedState> = {}): void {
     this.failures = 0;
     const returned = this.state.connection === "interrupted";
     this.update({ ...change, connection: "live", heard_at_ms: Date.now() });
-    if (returned) this.onReturned();
+    if (returned) this.onMissed();
   }
 
   private failed(source: EventStream): void {

@@ -1,58 +1,70 @@
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { expect, it } from "vitest";
-import { LookAgain } from "./look-again.ts";
+import { lookAgain } from "./look-again.ts";
 
-/** Answers and pauses that end when the test says so. */
-function stage() {
-  const asked: string[] = [];
-  const ends: (() => void)[] = [];
-  const until = () => new Promise<void>((resolve) => ends.push(resolve));
-  const again = new LookAgain<"stops" | "work">(
-    (topic) => {
-      asked.push(topic);
-      return until();
+/** Asks for what `truth.now` was when it was asked; answers when told to. */
+function slowQuestion() {
+  const queries = new QueryClient({ defaultOptions: { queries: { retry: false, staleTime: 60_000 } } });
+  const truth = { now: 1 };
+  const answers: (() => void)[] = [];
+  const observer = new QueryObserver(queries, {
+    queryKey: ["stops", "all"],
+    queryFn: async () => {
+      const seen = truth.now;
+      await new Promise<void>((resolve) => answers.push(resolve));
+      if (seen < 0) throw new Error("not answered");
+      return seen;
     },
-    () => until(),
-  );
-  const step = async () => {
-    for (const end of ends.splice(0)) end();
-    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+  });
+  observer.subscribe(() => undefined);
+  const answer = async () => {
+    answers.shift()?.();
+    await new Promise((resolve) => setTimeout(resolve, 5));
   };
-  return { asked, again, step };
+  return { queries, truth, answers, answer, shown: () => observer.getCurrentResult().data };
 }
 
-it("changes while one is being asked about are one more question, after it", async () => {
-  const { asked, again, step } = stage();
-  for (let change = 0; change < 10; change += 1) again.changed("stops");
-  expect(asked).toEqual(["stops"]);
-  await step();
-  expect(asked, "a pause lies between").toEqual(["stops"]);
-  await step();
-  expect(asked).toEqual(["stops", "stops"]);
-  await step();
-  await step();
-  expect(asked, "and then it rests").toEqual(["stops", "stops"]);
-  again.changed("stops");
-  expect(asked).toHaveLength(3);
+const STOPS = { queryKey: ["stops"] };
+
+it("what changed while the first answer was under way is asked for after it", async () => {
+  const { queries, truth, answers, answer, shown } = slowQuestion();
+  truth.now = 2;
+  lookAgain(queries, STOPS);
+  await answer();
+  expect(shown()).toBe(1);
+  await answer();
+  expect(shown()).toBe(2);
+  expect(answers).toEqual([]);
 });
 
-it("topics do not wait for each other", () => {
-  const { asked, again } = stage();
-  again.changed("stops");
-  again.changed("work");
-  expect(asked).toEqual(["stops", "work"]);
+it("a slow answer is not abandoned, however often something changes, and is asked for once more in all", async () => {
+  const { queries, truth, answers, answer, shown } = slowQuestion();
+  await answer();
+  for (truth.now = 2; truth.now < 10; truth.now += 1) lookAgain(queries, STOPS);
+  expect(answers).toHaveLength(1);
+  await answer();
+  expect(shown()).toBe(2);
+  expect(answers).toHaveLength(1);
+  await answer();
+  expect(shown()).toBe(10);
+  expect(answers).toEqual([]);
 });
 
-it("a question that fails is no reason not to ask again", async () => {
-  let asked = 0;
-  const again = new LookAgain(
-    () => {
-      asked += 1;
-      return Promise.reject(new Error("central cannot be reached"));
-    },
-    () => Promise.resolve(),
-  );
-  again.changed("stops");
-  again.changed("stops");
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
-  expect(asked).toBe(2);
+it("an answer that failed is asked for again too", async () => {
+  const { queries, truth, answer, shown } = slowQuestion();
+  await answer();
+  truth.now = -1;
+  lookAgain(queries, STOPS);
+  truth.now = 3;
+  lookAgain(queries, STOPS);
+  await answer();
+  await answer();
+  expect(shown()).toBe(3);
+});
+
+it("what is of another topic is let be", async () => {
+  const { queries, answers, answer } = slowQuestion();
+  await answer();
+  lookAgain(queries, { queryKey: ["work"] });
+  expect(answers).toEqual([]);
 });

@@ -1,30 +1,21 @@
+import type { Query, QueryClient, QueryFilters } from "@tanstack/react-query";
+
+/** Whose answer is under way and asked for once more after it. */
+const awaited = new WeakSet<Query>();
+
 /**
- * What follows from "look again": what a topic is about is asked again, once and once more if it changed meanwhile. What
- * is on its way is never cut off by the next change: over a slow network nothing would ever arrive.
+ * Asks again for what may have changed. An answer that is under way may be older than the word that it changed, yet it
+ * is let arrive, and asked for again after that: were it abandoned at every word, a slow answer would never arrive.
  */
-export const PAUSE_MS = 1_000;
-
-export class LookAgain<Topic extends string> {
-  /** Topics that are being asked about, and whether they changed since. */
-  private readonly under_way = new Map<Topic, boolean>();
-
-  constructor(
-    private readonly ask: (topic: Topic) => Promise<unknown>,
-    private readonly pause: (ms: number) => Promise<void>,
-  ) {}
-
-  changed(topic: Topic): void {
-    const asks = this.under_way.has(topic);
-    this.under_way.set(topic, asks);
-    if (!asks) void this.askUntilUnchanged(topic);
+export function lookAgain(queries: QueryClient, filters: QueryFilters): void {
+  for (const query of queries.getQueryCache().findAll({ ...filters, fetchStatus: "fetching" })) {
+    if (awaited.has(query)) continue;
+    awaited.add(query);
+    const again = () => {
+      awaited.delete(query);
+      void queries.invalidateQueries({ queryKey: query.queryKey, exact: true }, { cancelRefetch: false });
+    };
+    void (query.promise ?? Promise.resolve()).then(again, again);
   }
-
-  private async askUntilUnchanged(topic: Topic): Promise<void> {
-    do {
-      this.under_way.set(topic, false);
-      await this.ask(topic).catch(() => undefined);
-      await this.pause(PAUSE_MS);
-    } while (this.under_way.get(topic));
-    this.under_way.delete(topic);
-  }
+  void queries.invalidateQueries({ ...filters, fetchStatus: "idle" });
 }

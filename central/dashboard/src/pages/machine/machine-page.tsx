@@ -1,7 +1,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { ForeignName, ForeignText, visibleText } from "screens";
+import { lookAgain } from "../../live/look-again.ts";
 import { useBoardLoaded, useMachine } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
 import { LeftIcon } from "../../parts/icons.tsx";
@@ -71,9 +72,10 @@ function History({ id, plant, changed }: { id: number; plant: Plant | undefined;
   const navigate = useNavigate();
   const queries = useQueryClient();
   const chosen = useRange(search, plant);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another state is why it is asked again
+  const asked = useRef({ id, changed });
   useEffect(() => {
-    void queries.invalidateQueries({ queryKey: ["machine", id] });
+    if (asked.current.id === id && asked.current.changed !== changed) lookAgain(queries, { queryKey: ["machine", id] });
+    asked.current = { id, changed };
   }, [queries, id, changed]);
   const show = search.show ?? "stops";
   if (!chosen) return <Loading rows={4} height="h-24" />;
