@@ -1,13 +1,13 @@
 import { ForeignName } from "screens";
 import { newId } from "../agent/agent";
-import type { Machine, WorkOrder } from "../api";
+import { type Machine, WORK_ORDERS_SHOWN, type WorkOrder } from "../api";
 import { useStation } from "../station/station";
 import { Icon } from "../ui/icon";
 import { Panel } from "../ui/panel";
 
 /** Starts a job, or switches to another: pick the work order, or scan it. */
 export function JobPanel({ machine }: { machine: Machine }) {
-  const { view, texts, close, submit, withOperator } = useStation();
+  const { view, texts, formats, close, submit, withOperator } = useStation();
   const action = machine.job ? "switch" : "start";
   const choose = ({ code }: WorkOrder) =>
     withOperator((operator) => {
@@ -30,6 +30,9 @@ export function JobPanel({ machine }: { machine: Machine }) {
           <h3 className="mt-6 mb-2 font-semibold text-lg">{texts.other_machines}</h3>
           <Orders orders={elsewhere} onChoose={choose} />
         </>
+      )}
+      {view.work_orders.length >= WORK_ORDERS_SHOWN && (
+        <p className="mt-4 text-ink-soft text-lg">{texts.work_orders_cut(formats.number(WORK_ORDERS_SHOWN))}</p>
       )}
     </Panel>
   );
