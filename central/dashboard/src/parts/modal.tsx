@@ -1,5 +1,6 @@
 import { type SyntheticEvent, useEffect, useRef, useState } from "react";
 import { Button } from "./button.tsx";
+import { isTouched } from "./screen.ts";
 
 interface Modal {
   onClose: () => void;
@@ -24,7 +25,7 @@ export function useModal({ onClose, unsaved = false, stays = false }: Modal) {
     if (element && !element.open) {
       opener.current ??= document.activeElement;
       element.showModal();
-      const first = element.querySelector("[data-first]") ?? element.querySelector(FIELDS);
+      const first = element.querySelector("[data-first]") ?? (isTouched() ? null : element.querySelector(FIELDS));
       if (first instanceof HTMLElement) first.focus();
     }
     return () => focusAgain(opener.current);

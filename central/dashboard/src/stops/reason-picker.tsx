@@ -3,6 +3,7 @@ import { ForeignName } from "screens";
 import type { Reason } from "../api/types.ts";
 import { TextField } from "../parts/field.tsx";
 import { Empty } from "../parts/notices.tsx";
+import { isTouched } from "../parts/screen.ts";
 import { reasonGroups } from "./words.ts";
 
 /** All reasons at a glance; typing narrows them down, arrow keys walk through them. */
@@ -32,7 +33,7 @@ export function ReasonPicker({
         label="Find a reason"
         type="search"
         value={wanted}
-        autoFocus
+        autoFocus={!isTouched()}
         onChange={(event) => setWanted(event.target.value)}
         onKeyDown={(event) => {
           const only = groups.flatMap((group) => group.reasons);
