@@ -19,7 +19,7 @@ use crate::status::RESERVED_NAMES;
 use crate::status::configuration::StatusSection;
 use crate::uplink::configuration::UplinkSection;
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
     #[serde(default)]

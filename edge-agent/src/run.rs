@@ -1,8 +1,9 @@
 //! The running agent: what is started, in which order, and in which order it stops.
 //!
 //! Started: identity, log, clock, board, capture, sources, uplink, status page, station. Stopped the other way round as far
-//! as data flows: sources and the station first, then capture stores what they had submitted, then the uplink sends what it can in two seconds,
-//! then the log is closed. What was not sent is sent after the next start.
+//! as data flows: sources first, then the station, which takes what their scanners still have in hand, then capture stores
+//! what both had submitted, then the uplink sends what it can in two seconds, then the log is closed. What was not sent is
+//! sent after the next start.
 //!
 //! An unreachable machine, a missing serial port or a taken port never ends the agent: it runs with the rest and says so.
 
@@ -122,9 +123,9 @@ impl Agent {
             ended = &mut uplink => ended_early("the uplink", ended),
         };
 
-        station_stopping.cancel();
         sources.stop_all(SOURCES_STOP).await;
         drop(sources);
+        station_stopping.cancel();
         end_station(station).await;
         if failed.is_ok() {
             capturing.await.context("capture")?.context("capture")?;

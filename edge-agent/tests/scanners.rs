@@ -90,6 +90,23 @@ async fn a_listening_scanner_hears_stored_only_after_the_commit() {
 }
 
 #[tokio::test]
+async fn a_code_in_hand_is_stored_and_answered_before_the_scanner_is_let_go() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut bench = start(&format!(
+        "name = 'tunnel'\nconnection = {{ type = 'tcp_connect', address = '{address}' }}\nstored_reply = \"\\u0006\"\n"
+    ));
+    let (mut device, _) = listener.accept().await.unwrap();
+    device.write_all(b"last\r").await.unwrap();
+    let (_, stored) = bench.scan().await;
+    bench.stopping.cancel();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    stored.send(None).expect("the scanner waits for it");
+    assert_eq!(device.read_u8().await.unwrap(), 6);
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn a_scanner_that_comes_back_is_read_again_and_a_torn_code_ends_with_its_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -2,8 +2,9 @@
 //!
 //! SIGTERM, SIGINT or the end of any task that should not end cancel [`Lifecycle::stopping`]; tasks finish what they hold
 //! and return. A second signal, or [`GRACE`], ends the wait. Signals are listened to once, from the very beginning: one
-//! that comes while the process still starts is not lost, and interrupts the start. systemd hears `READY`, `RELOADING`,
-//! `STOPPING` and, when it asked for it, the watchdog's beat; where there is no systemd these are nothing.
+//! that comes while the process still starts is not lost, and interrupts the start; so does a task that fails meanwhile.
+//! systemd hears `READY`, `STOPPING` and, when it asked for it, the watchdog's beat; where there is no systemd these are
+//! nothing.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -66,7 +67,9 @@ impl Lifecycle {
     pub fn start() -> (Lifecycle, Supervisor) {
         let StopSignals { stop: stopping, at_once } = StopSignals::listen();
         let (failures, failed) = mpsc::unbounded_channel();
-        let lifecycle = Lifecycle { stopping, tracker: TaskTracker::new(), failures, reload: watch::Sender::new(0) };
+        let reload = watch::Sender::new(0);
+        reload_on_hangup(&reload);
+        let lifecycle = Lifecycle { stopping, tracker: TaskTracker::new(), failures, reload };
         (lifecycle.clone(), Supervisor { lifecycle, at_once, failures: failed })
     }
 
@@ -76,10 +79,14 @@ impl Lifecycle {
         self.stopping.clone()
     }
 
-    /// Changes when SIGHUP asks to read the configuration again.
+    /// Changes when SIGHUP asks to read the configuration again; has changed already where it asked before.
     #[must_use]
     pub fn reload(&self) -> watch::Receiver<u64> {
-        self.reload.subscribe()
+        let mut asked = self.reload.subscribe();
+        if *asked.borrow() > 0 {
+            asked.mark_changed();
+        }
+        asked
     }
 
     /// Asks the process to stop, with success.
@@ -112,11 +119,20 @@ impl Supervisor {
     pub async fn run(mut self, start: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
         let watchdog = tokio::spawn(watchdog());
         let stopping = self.lifecycle.stopping.clone();
+        let mut failed = false;
         let started = tokio::select! {
-            started = start => started,
-            () = stopping.cancelled() => Ok(()),
+            started = start => started.map(|()| true),
+            () = stopping.cancelled() => Ok(false),
+            // What the start waits for may be what the failed task was to do.
+            Some(failure) = self.failures.recv() => {
+                tracing::error!(failure, "stopping before everything has started");
+                failed = true;
+                Ok(false)
+            }
         };
-        let failed = started.is_ok() && self.until_stopping().await;
+        if matches!(started, Ok(true)) {
+            failed = self.until_stopping().await;
+        }
         notify(Notice::Stopping);
         self.lifecycle.stopping.cancel();
         self.lifecycle.tracker.close();
@@ -144,25 +160,28 @@ impl Supervisor {
         tokio::select! {
             () = self.lifecycle.stopping.cancelled() => false,
             Some(failure) = self.failures.recv() => { tracing::error!(failure, "stopping"); true }
-            () = reload_on_hangup(&self.lifecycle.reload) => unreachable!("the loop does not end"),
         }
     }
 }
 
-async fn reload_on_hangup(reload: &watch::Sender<u64>) {
+/// Listens from here on: without a listener, the system's answer to SIGHUP is to kill the process.
+fn reload_on_hangup(reload: &watch::Sender<u64>) {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut hangup) = signal(SignalKind::hangup()) {
-            while hangup.recv().await.is_some() {
-                tracing::info!("asked to read the configuration again");
-                reload.send_modify(|generation| *generation += 1);
-            }
+        let reload = reload.clone();
+        match signal(SignalKind::hangup()) {
+            Ok(mut hangup) => drop(tokio::spawn(async move {
+                while hangup.recv().await.is_some() {
+                    tracing::info!("asked to read the configuration again");
+                    reload.send_modify(|generation| *generation += 1);
+                }
+            })),
+            Err(error) => tracing::error!(%error, "cannot listen to SIGHUP: restart to read the configuration again"),
         }
     }
     #[cfg(not(unix))]
     let _ = reload;
-    std::future::pending::<()>().await;
 }
 
 /// Listens to both from the moment it is made.
@@ -191,18 +210,35 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-struct Signals;
+/// Windows asks in four ways: two keys, a window that is closed, a computer that is shut down.
+#[cfg(windows)]
+struct Signals(Option<Asked>);
 
-#[cfg(not(unix))]
+#[cfg(windows)]
+struct Asked {
+    ctrl_c: tokio::signal::windows::CtrlC,
+    ctrl_break: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
+
+#[cfg(windows)]
 impl Signals {
     fn listen() -> Signals {
-        Signals
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+        let asked = || -> std::io::Result<Asked> {
+            Ok(Asked { ctrl_c: ctrl_c()?, ctrl_break: ctrl_break()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
+        };
+        Signals(asked().inspect_err(|error| tracing::error!(%error, "cannot listen to Ctrl-C: end the process")).ok())
     }
 
     async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        let Some(asked) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = asked.ctrl_c.recv() => {}
+            _ = asked.ctrl_break.recv() => {}
+            _ = asked.close.recv() => {}
+            _ = asked.shutdown.recv() => {}
         }
     }
 }

@@ -8,6 +8,7 @@
 //! - [`event`]: what happened on the floor
 //! - [`batch`], [`reply`]: one exchange of a sync
 //! - [`master_data`]: what central sends down
+//! - [`correction`]: what people said at central of an agent's stops
 //! - [`enrolment`]: the code an installer types, and the exchange that binds an agent's key
 //! - [`chain`]: the running hash that tells a retry from a second history
 //! - [`codec`], [`limits`], [`version`]: bytes
@@ -20,6 +21,7 @@
 pub mod batch;
 pub mod chain;
 pub mod codec;
+pub mod correction;
 pub mod enrolment;
 pub mod event;
 pub mod id;

@@ -18,6 +18,8 @@ pub const EVENT_BODY_BYTES_MAX: usize = 16 * 1024;
 pub const ORIGINS_MAX: usize = 1_000;
 /// Sources and devices whose condition one agent reports.
 pub const CONDITIONS_MAX: usize = 2_000;
+/// Stops and parts of stops that [`crate::correction::Corrections`] tells of: far more than people correct in a day.
+pub const CORRECTIONS_MAX: usize = 500;
 /// [`crate::id::Name`].
 pub const NAME_BYTES_MAX: usize = 64;
 /// Free text: notes, reasons, descriptions.

@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 use protocol::batch::{AgentStatus, Batch, Condition, Health, LiveMachine, Origin, OriginKind};
 use protocol::chain::ChainHash;
 use protocol::codec::{self, HEADER_BYTES, Header};
+use protocol::correction::{CorrectedStop, Corrections, GivenReason, SaidAtCentral};
 use protocol::event::{
     Alarm, Count, CountBasis, DowntimeEntry, EventKind, Gap, GapCause, Gs1Element, JobAction, JobEntry, KindTag,
     MachineState, MeasuredValue, Measurement, PieceEntry, PieceQuality, RawEvent, Scan, ShiftLogEntry, StateChange,
@@ -362,6 +363,28 @@ fn the_chain_hash_is_what_it_always_was() {
     let hash = ChainHash::START.after(&events());
     assert_eq!(format!("{hash:?}"), "3c5ffdd53324baaadaf2085bb96e1454");
     assert_eq!(hex(&hash.digest()), "3c5ffdd53324baaa");
+}
+
+/// An agent stores it as it came, and may be updated between.
+#[test]
+fn corrections_have_the_words_they_always_had() {
+    let said = |by: &str| SaidAtCentral { by: by.into(), at: UtcMicros(1_601_370_913_135_000) };
+    let reason = GivenReason { code: "jam".into(), title: "Jam".into(), why: Some("seen".into()), said: said("Eve") };
+    let stop = |stop, reason, split| CorrectedStop {
+        machine: name("press-1"),
+        stop,
+        began_at: UtcMicros(1_601_370_911_191_000),
+        reason,
+        split,
+    };
+    let corrections = Corrections {
+        revision: uuid::Uuid::from_u128(7),
+        stops: vec![stop(3, Some(reason), None), stop(-1, None, Some(said("Eve")))],
+    };
+    let golden = r#"{"revision":"00000000-0000-0000-0000-000000000007","stops":[{"machine":"press-1","stop":3,"began_at":1601370911191000,"reason":{"code":"jam","title":"Jam","why":"seen","by":"Eve","at":1601370913135000},"split":null},{"machine":"press-1","stop":-1,"began_at":1601370911191000,"reason":null,"split":{"by":"Eve","at":1601370913135000}}]}"#;
+    assert_eq!(serde_json::to_string(&corrections).unwrap(), golden);
+    let newer = golden.replacen('{', r#"{"added":1,"#, 1);
+    assert_eq!(serde_json::from_str::<Corrections>(&newer).unwrap(), corrections);
 }
 
 /// Words in SQL, configuration and the API.

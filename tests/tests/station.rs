@@ -328,6 +328,114 @@ async fn what_people_maintain_at_central_is_what_the_station_goes_by() -> anyhow
     Ok(())
 }
 
+/// Number and reason of each part of the only stop, oldest first, as the station shows it and as central does.
+async fn told_of_stop(site: &Site, view: &Value, stops: &str) -> anyhow::Result<[Vec<(String, String)>; 2]> {
+    let lines = |stops: &Value, reason: fn(&Value) -> &Value| -> Vec<(String, String)> {
+        let stops = stops.as_array().into_iter().flatten().rev();
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        stops.map(|stop| (text(&stop["stop"]), text(reason(stop)))).collect()
+    };
+    let central = site.central.api(stops).await?;
+    Ok([
+        lines(&view["machines"][0]["stops"], |stop| &stop["reason"]),
+        lines(&central["stops"], |stop| &stop["reason"]["code"]),
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_corrected_at_central_is_what_the_station_shows_also_after_a_restart_without_network()
+-> anyhow::Result<()> {
+    let press = Press::start().await?;
+    let site = Site::start().await?;
+    let (mut agent, page) = station(&site, &press).await?;
+    for code in ["cleaning", "break"] {
+        let reason = json!({ "plant": PLANT, "code": code, "title": code, "applies_to": "downtime" });
+        made(&site, "reasons", reason).await?;
+    }
+    page.enter("log-on", json!({ "badge": "badge-17" })).await?;
+    press.is(STOPPED);
+    page.until("the stop", |view| view["machines"][0]["stops"][0]["stop"].is_string()).await?;
+    // Long enough to be cut in three.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    press.is(RUNNING);
+    let over = page.until("its end", |view| view["machines"][0]["stops"][0]["ended_at"].is_string()).await?;
+    let number = over["machines"][0]["stops"][0]["stop"].clone();
+    let explains = json!({ "operator": "17", "machine": "press-1", "stop": number, "reason": "jam" });
+    page.enter("stop/reason", explains.clone()).await?;
+    let machine = site.truth.number("SELECT id::bigint FROM machines WHERE name = 'press-1'").await?;
+    let stops = format!("/api/v1/machines/{machine}/stops");
+    let at_central = async |what: &str, holds: fn(&Value) -> bool| {
+        wait::until(what, async || {
+            let found = site.central.api(&stops).await?;
+            if holds(&found["stops"]) { Ok(Some(found["stops"].clone())) } else { Err(anyhow::anyhow!("{found}")) }
+        })
+        .await
+    };
+    let found = at_central("the reason at central", |stops| stops[0]["reason"]["code"] == "jam").await?;
+    let began = chrono::DateTime::parse_from_rfc3339(found[0]["began_at"].as_str().context("a begin")?)?;
+    let after = |ms: i64| json!((began + chrono::TimeDelta::milliseconds(ms)).to_rfc3339());
+
+    let says = async |stop: &Value, what: &str, mut body: Value| {
+        body["id"] = json!(new_id());
+        let path = format!("{stops}/{}/{}/{what}", found[0]["agent_id"], stop);
+        let (status, answer) = site.central.send("POST", &path, &body).await?;
+        ensure!(status == 200, "{path} {body} was answered {status}: {answer}");
+        anyhow::Ok(answer)
+    };
+    let stop = &found[0]["stop"];
+    let split = says(stop, "split", json!({ "from": after(200) })).await?;
+    says(stop, "reason", json!({ "reason": "cleaning", "why": "seen on the camera" })).await?;
+    says(&split["new_stop"], "reason", json!({ "reason": "break" })).await?;
+    let corrected = |view: &Value| {
+        let stop = &view["machines"][0]["stops"][1];
+        stop["reason"] == "cleaning" && view["machines"][0]["stops"][0]["reason"] == "break"
+    };
+    let view = page.until("what was said at central", corrected).await?;
+    let holds = at_central("its parts", |stops| stops[1]["reason"]["code"] == "cleaning").await?;
+    let shown = &view["machines"][0]["stops"][1]["corrected"];
+    let by = &holds[1]["reason"]["entered_by"];
+    assert!(by.is_string());
+    assert_eq!((&shown["by"], &shown["said_here"]), (by, &json!("jam")), "{shown}");
+    assert_eq!(shown["why"], "seen on the camera");
+    assert_eq!(&view["machines"][0]["stops"][0]["split_at_central"]["by"], by);
+
+    // What the operator says after it is kept, told at central, and does not hold.
+    page.enter("stop/reason", explains).await?;
+    let told = at_central("the operator's word", |stops| stops[1]["said_since"]["code"] == "jam").await?;
+    assert_eq!(told[1]["reason"]["code"], "cleaning");
+
+    site.wire.set(Fault::Cut);
+    page.until("the page to know it", |view| view["central"]["reachable"] == false).await?;
+    agent.kill();
+    agent.resume()?;
+    let again = wait::until("the page after the power was gone", async || {
+        let view = page.view().await?;
+        if corrected(&view) { Ok(Some(view)) } else { Err(anyhow::anyhow!("{view}")) }
+    })
+    .await?;
+    assert_eq!(again["central"]["reachable"], false);
+    assert_eq!(again["machines"][0]["stops"], view["machines"][0]["stops"]);
+    // Split once more, here, while central does not hear of it: the two come to say the same.
+    let splits = json!({ "operator": "17", "machine": "press-1", "stop": number, "from": after(100) });
+    page.enter("stop/split", splits).await?;
+    site.wire.set(Fault::None);
+    at_central("three parts", |stops| stops.as_array().is_some_and(|it| it.len() == 3)).await?;
+    let view = page.view().await?;
+    let [here, there] = told_of_stop(&site, &view, &stops).await?;
+    assert_eq!(here, there);
+    assert_eq!(here.iter().map(|it| it.1.as_str()).collect::<Vec<_>>(), ["cleaning", "null", "break"]);
+
+    // Central is restored from a backup of before anybody said anything.
+    site.truth.execute("DELETE FROM downtime_entries WHERE seq IS NULL; DELETE FROM agent_corrections").await?;
+    let forgotten = |view: &Value| {
+        let stops = view["machines"][0]["stops"].as_array().cloned().unwrap_or_default();
+        stops.len() == 2 && stops.iter().all(|stop| stop["corrected"].is_null()) && stops[1]["reason"] == "jam"
+    };
+    page.until("the station to follow", forgotten).await?;
+    assert!(agent.stop(), "{}", agent.log());
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_for_help_is_an_incident_until_it_is_taken_back() -> anyhow::Result<()> {
     let press = Press::start().await?;

@@ -17,6 +17,7 @@ use protocol::time::UtcMicros;
 use sqlx::{Acquire as _, PgConnection, PgPool};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::agents::divergence::store::{self as divergence, RefusedBatch};
 use crate::agents::store::Identity;
@@ -67,13 +68,13 @@ pub enum Answer {
     Reply {
         reply: Box<Reply>,
         plant_id: i32,
+        /// Of what was said at central of the agent's stops.
+        corrections_revision: Uuid,
     },
     /// Its key is not, or no longer, let in.
     Forbidden,
     /// Come back in so many seconds; nothing happened.
-    Again {
-        after_s: u32,
-    },
+    Again { after_s: u32 },
     /// Ask again, to show that this process lives.
     Prove,
     /// The database refuses the batch in a way that nobody foresaw; it is in the log.
@@ -602,6 +603,10 @@ impl Part {
             master_data_revision: self.known.master_data_revision,
             master_data: None,
         };
-        Answer::Reply { reply: Box::new(reply), plant_id: self.known.plant_id }
+        Answer::Reply {
+            reply: Box::new(reply),
+            plant_id: self.known.plant_id,
+            corrections_revision: self.known.corrections_revision,
+        }
     }
 }

@@ -15,6 +15,7 @@ use protocol::time::{Monotonic, UtcMicros};
 use sqlx::{PgConnection, PgPool};
 
 use crate::auth::audit::{self, Actor, Entry};
+use crate::downtime::correction::store::tell_agents;
 use crate::fact::PlantCalendar;
 use crate::machines::store::{self as machines, OriginKindOrd, PlaceName};
 use crate::plants;
@@ -193,6 +194,8 @@ pub async fn transfer_machine(
         detail: serde_json::json!({ "from": done.from, "to": done.to }),
     };
     audit::record(&mut transaction, moment(clock.wall()), by, &entry).await?;
+    // An agent is told of its own machines only.
+    tell_agents(&mut transaction, &[done.from_agent, to_agent]).await?;
     transaction.commit().await?;
     let reason = Some("machine_of_another_agent".to_owned());
     let selection = Selection { plant_id: done.plant_id, reason, origin: Some(done.machine) };

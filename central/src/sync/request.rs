@@ -15,6 +15,7 @@ use process::clock::Clock;
 use protocol::batch::Batch;
 use protocol::chain::ChainHash;
 use protocol::codec::{DecodeError, Header};
+use protocol::correction::{CORRECTIONS_PATH, CORRECTIONS_REVISION};
 use protocol::enrolment::{EnrolmentRequest, KeyFingerprint};
 use protocol::id::Instance;
 use protocol::limits::FRAME_BYTES_MAX;
@@ -25,6 +26,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::agents::enrolment::{Applicant, EnrolmentError, parse_secret};
 use crate::agents::store::{self as agents, Identity};
+use crate::downtime::correction::told::corrections;
 use crate::sync::group::{Answer, Prepared};
 use crate::sync::master_data::MasterDataCache;
 use crate::sync::metrics::{Counters, Outcome};
@@ -153,7 +155,8 @@ impl Requests {
                 answered.map(|(_, response)| response)
             }
             (&Method::POST, "/agent/v1/enrol") => Box::pin(self.enrol(peer, request)).await,
-            (_, "/agent/v1/sync" | "/agent/v1/enrol") => {
+            (&Method::POST, CORRECTIONS_PATH) => Box::pin(self.corrections(peer, request)).await,
+            (_, "/agent/v1/sync" | "/agent/v1/enrol" | CORRECTIONS_PATH) => {
                 Err(refusal(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", "expected POST"))
             }
             (_, path) => Err(refusal(StatusCode::NOT_FOUND, "Not found", format!("nothing is at {path}"))),
@@ -185,7 +188,7 @@ impl Requests {
         let work = Prepared { agent: identity, batch, chain, frame, peer: peer.address.clone(), received_at, alive };
         let answer = self.queue.submit(work, memory).await.map_err(|_| come_back("central is stopping", 2))?;
         match answer {
-            Answer::Reply { mut reply, plant_id } => {
+            Answer::Reply { mut reply, plant_id, corrections_revision } => {
                 reply.pause_ms = self.pause_ms();
                 if reply.master_data_revision != behind
                     && let Ok(data) = self.master_data.get(&self.pool, plant_id, reply.master_data_revision).await
@@ -205,6 +208,10 @@ impl Requests {
                 let frame = frame.map_err(|e| refusal(StatusCode::INTERNAL_SERVER_ERROR, "No reply", e.to_string()))?;
                 let mut response = Response::new(Full::new(Bytes::from(frame)));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+                // Beside the frame, whose bytes stay as they are: an older agent looks past it.
+                if let Ok(revision) = HeaderValue::try_from(corrections_revision.to_string()) {
+                    response.headers_mut().insert(CORRECTIONS_REVISION, revision);
+                }
                 if outcome == Outcome::Diverged {
                     *response.status_mut() = StatusCode::CONFLICT;
                 }
@@ -222,6 +229,20 @@ impl Requests {
                 "central's log says why; nothing of it was committed",
             )),
         }
+    }
+
+    /// What was said at central of the stops of the agent that asks.
+    async fn corrections(&self, peer: &Peer, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Refusal> {
+        let identity = self.identity(peer).await?;
+        // Who asks is in the key; a body is read so that the connection goes on.
+        read(request.into_body(), ENROLMENT_BYTES_MAX).await?;
+        let now = DateTime::from_timestamp_micros(self.clock.wall().0).unwrap_or_default();
+        let told = corrections(&self.pool, identity.id, now).await?;
+        let body = serde_json::to_vec(&told)
+            .map_err(|error| refusal(StatusCode::INTERNAL_SERVER_ERROR, "No reply", error.to_string()))?;
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(response)
     }
 
     async fn identity(&self, peer: &Peer) -> Result<Identity, Refusal> {

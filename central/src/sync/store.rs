@@ -12,6 +12,7 @@ use protocol::time::{ClockQuality, UtcMicros};
 use sqlx::postgres::PgRow;
 use sqlx::types::chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, Row as _};
+use uuid::Uuid;
 
 use crate::copy::CopyRows;
 use crate::fact::date_of;
@@ -175,14 +176,17 @@ pub struct Known {
     pub time_zone: String,
     pub master_data_revision: u64,
     pub open_divergence: Option<(DivergenceReason, String)>,
+    /// See [`protocol::correction::Corrections`].
+    pub corrections_revision: Uuid,
 }
 
 /// Read after [`lock`], by a statement of its own: one that waited for the lock would see what was before.
 pub async fn known(connection: &mut PgConnection, agents: &[i32]) -> sqlx::Result<HashMap<i32, Known>> {
     let rows = sqlx::query(
-        "SELECT a.id, a.enabled, a.name, a.plant_id, p.time_zone, p.master_data_revision, d.reason, d.text
+        "SELECT a.id, a.enabled, a.name, a.plant_id, p.time_zone, p.master_data_revision, d.reason, d.text, c.revision
          FROM agents a JOIN plants p ON p.id = a.plant_id
          JOIN sync_ledger l ON l.agent_id = a.id LEFT JOIN divergences d ON d.id = l.divergence_id
+         LEFT JOIN agent_corrections c ON c.agent_id = a.id
          WHERE a.id = ANY ($1)",
     )
     .bind(agents)
@@ -199,6 +203,7 @@ pub async fn known(connection: &mut PgConnection, agents: &[i32]) -> sqlx::Resul
                 time_zone: row.try_get(4)?,
                 master_data_revision: u64::try_from(row.try_get::<i64, _>(5)?).unwrap_or(0),
                 open_divergence: reason.map(|reason| (reason_of(&reason), text.unwrap_or_default())),
+                corrections_revision: row.try_get::<Option<Uuid>, _>(8)?.unwrap_or_default(),
             };
             Ok((row.try_get(0)?, known))
         })
@@ -660,6 +665,7 @@ pub struct Transferred {
     pub plant_id: i32,
     pub plant: String,
     pub machine: String,
+    pub from_agent: i32,
     /// Names of agents.
     pub from: String,
     pub to: String,
@@ -673,10 +679,10 @@ pub async fn transfer_machine(
 ) -> sqlx::Result<Option<Transferred>> {
     sqlx::query_as(
         "UPDATE machines m SET agent_id = a.id
-         FROM (SELECT m.id, f.name FROM machines m JOIN agents f ON f.id = m.agent_id WHERE m.id = $1 FOR UPDATE OF m) b,
+         FROM (SELECT m.id, f.id AS agent, f.name FROM machines m JOIN agents f ON f.id = m.agent_id WHERE m.id = $1 FOR UPDATE OF m) b,
               agents a JOIN plants p ON p.id = a.plant_id
          WHERE m.id = b.id AND a.id = $2 AND a.plant_id = m.plant_id
-         RETURNING p.id AS plant_id, p.name AS plant, m.name AS machine, b.name AS \"from\", a.name AS \"to\"",
+         RETURNING p.id AS plant_id, p.name AS plant, m.name AS machine, b.agent AS from_agent, b.name AS \"from\", a.name AS \"to\"",
     )
     .bind(machine)
     .bind(agent)

@@ -13,8 +13,9 @@ use central::sync::{Settings, maintenance};
 use central::web::metrics::Exposes;
 use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use process::clock::{Clock, ManualClock};
 use process::key::{KeyAndCertificate, fingerprint, provider};
@@ -348,11 +349,15 @@ impl Line {
     }
 
     pub(crate) async fn try_post(&mut self, path: &str, body: Bytes) -> anyhow::Result<(StatusCode, Bytes)> {
-        self.requests.ready().await?;
-        let request = Request::post(path).header("host", "central").body(Full::new(body))?;
-        let response = self.requests.send_request(request).await?;
+        let response = self.ask(path, body).await?;
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+
+    pub(crate) async fn ask(&mut self, path: &str, body: Bytes) -> anyhow::Result<Response<Incoming>> {
+        self.requests.ready().await?;
+        let request = Request::post(path).header("host", "central").body(Full::new(body))?;
+        Ok(self.requests.send_request(request).await?)
     }
 
     pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> (StatusCode, Bytes) {

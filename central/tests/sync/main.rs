@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod agent;
+mod corrections;
 mod divergence;
 mod enrolment;
 mod exactly_once;

@@ -266,6 +266,20 @@ impl Log {
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
 
+    pub(super) fn state(&self, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        self.connection
+            .prepare_cached("SELECT state FROM states WHERE key = ?1")?
+            .query_row([key], |row| row.get(0))
+            .optional()
+    }
+
+    pub(super) fn set_state(&self, key: &str, state: &[u8]) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO states VALUES (?1, ?2)")?
+            .execute(params![key, state])?;
+        Ok(())
+    }
+
     pub(super) fn receipts(&self, source: &Name) -> rusqlite::Result<Vec<Receipt>> {
         let mut statement = self
             .connection

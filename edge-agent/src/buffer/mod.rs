@@ -1,6 +1,7 @@
 //! The agent's log: one SQLite file, one thread that opens it, everybody else through a [`Buffer`] handle.
 //!
-//! - **Who writes**: [`crate::capture`] appends; [`crate::uplink`] acknowledges, corrects times and changes epoch.
+//! - **Who writes**: [`crate::capture`] appends; [`crate::uplink`] acknowledges, corrects times, changes epoch and
+//!   stores what central sends down.
 //! - **Who deletes**: an acknowledgement deletes what it covers; the policy for a full buffer deletes telemetry, and
 //!   records it as a [`Gap`](protocol::event::Gap). Nothing else does.
 //! - **Order**: events are numbered in the order of appends, without holes.
@@ -26,12 +27,14 @@ use std::sync::{Arc, mpsc};
 
 use protocol::batch::Origin;
 use protocol::chain::ChainHash;
+use protocol::correction::Corrections;
 use protocol::event::{EventKind, RawEvent};
 use protocol::id::{AgentId, Epoch, Instance, Name, Seq};
 use protocol::master_data::MasterData;
 use protocol::time::{ClockQuality, Monotonic, UtcMicros};
 
 use tokio::sync::{Semaphore, oneshot, watch};
+use uuid::Uuid;
 
 use crate::capture::Receipt;
 use crate::reading::OriginName;
@@ -66,11 +69,15 @@ pub struct Buffer {
     other_places: Arc<Semaphore>,
     appended: watch::Receiver<Seq>,
     master_data_revision: Arc<watch::Sender<u64>>,
+    corrections_revision: Arc<watch::Sender<Uuid>>,
 }
 
 /// Appends that may wait for the thread; the next one waits for a place.
 const APPENDS_WAITING_MAX: usize = 256;
 const OTHERS_WAITING_MAX: usize = 64;
+
+/// The key of `states` under which corrections are stored: one value, so that they and their revision are one commit.
+const CORRECTIONS_KEY: &str = "corrections";
 
 /// An event on its way into the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,7 +142,7 @@ pub enum BufferError {
     EpochBehind { epoch: Epoch, current: Epoch },
     #[error("the log's file cannot be used at the moment; the status says why")]
     Unavailable,
-    #[error("encoding master data: {0}")]
+    #[error("encoding what central sent: {0}")]
     Encoding(serde_json::Error),
 }
 
@@ -165,6 +172,7 @@ impl Buffer {
             other_places: Arc::new(Semaphore::new(OTHERS_WAITING_MAX)),
             appended: newest,
             master_data_revision: Arc::default(),
+            corrections_revision: Arc::default(),
         };
         Ok((buffer, opened))
     }
@@ -247,6 +255,26 @@ impl Buffer {
     #[must_use]
     pub fn master_data_changed(&self) -> watch::Receiver<u64> {
         self.master_data_revision.subscribe()
+    }
+
+    /// What was said at central of this agent's stops, as it was last told; nothing where none is stored that can be read.
+    pub async fn corrections(&self) -> Result<Corrections, BufferError> {
+        let stored = self.ask(&self.other_places, |answer| Command::State(CORRECTIONS_KEY, answer)).await?;
+        Ok(stored.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
+    }
+
+    /// Puts it in the place of what was told before, with its revision: all or nothing, durable when it returns.
+    pub async fn set_corrections(&self, corrections: &Corrections) -> Result<(), BufferError> {
+        let json = serde_json::to_vec(corrections).map_err(BufferError::Encoding)?;
+        self.ask(&self.other_places, |answer| Command::SetState(CORRECTIONS_KEY, json, answer)).await?;
+        self.corrections_revision.send_replace(corrections.revision);
+        Ok(())
+    }
+
+    /// Changes whenever other corrections were stored.
+    #[must_use]
+    pub fn corrections_changed(&self) -> watch::Receiver<Uuid> {
+        self.corrections_revision.subscribe()
     }
 
     /// Changes whenever something was appended: what [`crate::uplink`] waits for.

@@ -66,6 +66,8 @@ pub(super) enum Command {
     },
     MasterData(Answer<Option<(u64, Vec<u8>)>>),
     SetMasterData(u64, Vec<u8>, Answer<()>),
+    State(&'static str, Answer<Option<Vec<u8>>>),
+    SetState(&'static str, Vec<u8>, Answer<()>),
     Close(oneshot::Sender<()>),
     /// Something a test does to the log behind everybody's back.
     #[cfg(test)]
@@ -94,10 +96,12 @@ impl Command {
             Command::ForgetReceipts(_, answer)
             | Command::Acknowledge(_, _, answer)
             | Command::BeginEpoch(_, answer)
-            | Command::SetMasterData(_, _, answer) => drop(answer.send(Err(error))),
+            | Command::SetMasterData(_, _, answer)
+            | Command::SetState(_, _, answer) => drop(answer.send(Err(error))),
             Command::Restamp { answer, .. } => drop(answer.send(Err(error))),
             Command::BelongTo(_, answer) => drop(answer.send(Err(error))),
             Command::MasterData(answer) => drop(answer.send(Err(error))),
+            Command::State(_, answer) => drop(answer.send(Err(error))),
             Command::Close(closed) => drop(closed.send(())),
             #[cfg(test)]
             Command::Meddle(_) => {}
@@ -244,6 +248,8 @@ impl Owner {
                 meddling.0(&mut log);
                 None
             }
+            Command::State(key, answer) => reply(answer, "reading a state", log.state(key)),
+            Command::SetState(key, state, answer) => reply(answer, "storing a state", log.set_state(key, &state)),
             Command::MasterData(answer) => reply(answer, "reading master data", log.master_data()),
             Command::SetMasterData(revision, json, answer) => {
                 reply(answer, "storing master data", log.set_master_data(revision, &json))

@@ -17,19 +17,27 @@ const LOOK: Duration = Duration::from_secs(2);
 
 pub(super) struct Reloading {
     file: PathBuf,
-    seen: Option<Stamp>,
+    looks: Looks,
     status: Subject,
+}
+
+/// When a file that is looked at again and again is to be read.
+#[derive(Debug, Default)]
+struct Looks {
+    /// As it was when it was read.
+    read: Option<Stamp>,
+    /// As it was at the last look.
+    seen: Option<Stamp>,
 }
 
 /// Enough to notice that a file was written or replaced.
 type Stamp = (SystemTime, u64);
 
 impl Reloading {
-    /// The file was just read.
+    /// The file was read as the process started; what it was then nobody knows, so it is read once more.
     pub(super) fn new(file: PathBuf, status: Subject) -> Reloading {
         status.set(Health::Good, "");
-        let seen = std::fs::metadata(&file).ok().and_then(|metadata| Some((metadata.modified().ok()?, metadata.len())));
-        Reloading { file, seen, status }
+        Reloading { file, looks: Looks::default(), status }
     }
 
     /// The next right configuration. `started_with` is the one whose fixed sections hold until the end of the process.
@@ -39,17 +47,17 @@ impl Reloading {
         started_with: &Configuration,
     ) -> Configuration {
         loop {
+            let is_first = self.looks.read.is_none();
             tokio::select! {
                 changed = asked.changed() => if changed.is_err() { return std::future::pending().await },
                 () = tokio::time::sleep(LOOK) => {
-                    let stamp = stamp(&self.file).await;
-                    if stamp == self.seen || stamp.is_none() {
+                    if !self.looks.look(stamp(&self.file).await) {
                         continue;
                     }
-                    self.seen = stamp;
                 }
             }
             match configuration::read::<Configuration>(&self.file) {
+                Ok(configuration) if is_first && configuration == *started_with => {}
                 Ok(configuration) => {
                     self.accept(started_with, &configuration);
                     return configuration;
@@ -74,6 +82,19 @@ impl Reloading {
     }
 }
 
+impl Looks {
+    /// Half of a file may be a right configuration: it is read once nobody has written to it from one look to the next.
+    fn look(&mut self, stamp: Option<Stamp>) -> bool {
+        let is_settled = self.seen == stamp;
+        self.seen = stamp;
+        let reads = is_settled && stamp.is_some() && stamp != self.read;
+        if reads {
+            self.read = stamp;
+        }
+        reads
+    }
+}
+
 async fn stamp(file: &Path) -> Option<Stamp> {
     let metadata = tokio::fs::metadata(file).await.ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
@@ -89,4 +110,56 @@ fn fixed_sections(old: &Configuration, new: &Configuration) -> Vec<&'static str>
         ("[station]", old.station == new.station),
     ];
     same.iter().filter(|(_, same)| !same).map(|(section, _)| *section).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use process::clock::SystemClock;
+
+    use super::*;
+    use crate::status::StatusBoard;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    fn machines(names: &[&str]) -> String {
+        names.iter().map(|name| format!("[[machine]]\nname = \"{name}\"\n")).collect()
+    }
+
+    fn reloading(file: &Path) -> Reloading {
+        let board = StatusBoard::new(std::sync::Arc::new(SystemClock::new(0)));
+        Reloading::new(file.to_owned(), board.subject("configuration", "configuration"))
+    }
+
+    #[tokio::test]
+    async fn what_changed_while_the_agent_started_is_not_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("edge-agent.toml");
+        std::fs::write(&file, machines(&["press-1"])).unwrap();
+        let started_with: Configuration = configuration::read(&file).unwrap();
+        std::fs::write(&file, machines(&["press-1", "press-2"])).unwrap();
+        let mut reloading = reloading(&file);
+        let (_ask, mut asked) = watch::channel(0);
+        let next = tokio::time::timeout(SOON, reloading.next(&mut asked, &started_with)).await;
+        assert_eq!(next.expect("it is read").machines.len(), 2);
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_read_once_when_it_is_whole() {
+        let mut looks = Looks::default();
+        let at = |second, bytes| Some((SystemTime::UNIX_EPOCH + Duration::from_secs(second), bytes));
+        for (stamp, reads) in [
+            (at(1, 900), false),
+            (at(1, 900), true),
+            (at(1, 900), false),
+            // An editor empties it and writes it piece by piece, another one replaces it.
+            (at(5, 0), false),
+            (at(5, 400), false),
+            (None, false),
+            (at(6, 950), false),
+            (at(6, 950), true),
+            (at(6, 950), false),
+        ] {
+            assert_eq!(looks.look(stamp), reads, "{stamp:?}");
+        }
+    }
 }

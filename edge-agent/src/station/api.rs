@@ -131,8 +131,28 @@ pub struct Stop {
     pub stop: String,
     pub began_at: Moment,
     pub ended_at: Option<Moment>,
+    /// The one that holds.
     pub reason: Option<String>,
     pub note: Option<String>,
+    pub corrected: Option<Corrected>,
+    pub split_at_central: Option<SaidAtCentral>,
+}
+
+/// A reason that was given at central: it holds, whatever is entered here.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Corrected {
+    pub title: String,
+    pub why: Option<String>,
+    #[serde(flatten)]
+    pub said: SaidAtCentral,
+    /// Another one, that was given here.
+    pub said_here: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SaidAtCentral {
+    pub by: String,
+    pub at: Moment,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! Whether a badge or a PIN is an operator's. Pure, and slow on purpose: to be called on a blocking thread, one at a time.
+//! Whether a badge or a PIN is an operator's. Pure, and slow on purpose: to be called on a thread apart, one at a time.
 //!
 //! Hashes are argon2id in PHC form. All badges of a plant share salt and parameters, so that a badge costs one hash and not
 //! one per operator.

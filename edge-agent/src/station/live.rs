@@ -111,8 +111,9 @@ async fn publish_views(
         if moved || standing.is_none() {
             appended.mark_unchanged();
             central.mark_unchanged();
-            let Ok(position) = station.buffer().position().await else { return };
-            standing = Some((position.acknowledged, position.backlog_events));
+            // A log that is being opened anew after a fault does not answer: it is asked again at the next look.
+            let position = station.buffer().position().await.ok();
+            standing = position.map(|it| (it.acknowledged, it.backlog_events));
         }
         let Some((acknowledged, waiting_events)) = standing else { continue };
         let view = View { pages: pages(&places), ..station.view_at(acknowledged, waiting_events) };
@@ -124,7 +125,7 @@ async fn publish_views(
 }
 
 /// The body of an answer that goes on.
-pub(super) struct Stream(mpsc::Receiver<Bytes>);
+pub(super) struct Stream(pub(super) mpsc::Receiver<Bytes>);
 
 impl hyper::body::Body for Stream {
     type Data = Bytes;

@@ -22,6 +22,7 @@ use crate::status::Subject;
 
 pub mod api;
 pub mod configuration;
+mod corrected;
 pub mod credentials;
 mod desk;
 mod endpoint;

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use process::clock::{Clock, Moment as Taken};
+use protocol::correction::Corrections;
 use protocol::event::{PieceQuality, Scan};
 use protocol::id::{Name, Seq};
 use protocol::master_data::MasterData;
 use protocol::time::ClockQuality;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -80,6 +81,7 @@ struct Known {
     rules: Arc<Rules>,
     desk: watch::Receiver<Arc<Desk>>,
     master_data: watch::Receiver<Arc<MasterData>>,
+    corrections: watch::Receiver<Arc<Corrections>>,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,7 @@ struct Judging {
     clock_is_wrong: bool,
     machines: Vec<MachineNow>,
     master_data: Arc<MasterData>,
+    corrections: Arc<Corrections>,
 }
 
 impl Known {
@@ -106,6 +109,7 @@ impl Known {
             clock_is_wrong: quality == ClockQuality::Wrong,
             machines: self.machines(),
             master_data: self.master_data.borrow().clone(),
+            corrections: self.corrections.borrow().clone(),
         }
     }
 
@@ -129,6 +133,7 @@ impl Known {
             station: &self.surroundings.station,
             machines: &judging.machines,
             master_data: &judging.master_data,
+            corrections: &judging.corrections,
             rules: &self.rules,
         }
     }
@@ -161,6 +166,9 @@ pub(super) async fn open(
     let mut master_data_changed = buffer.master_data_changed();
     master_data_changed.mark_unchanged();
     let (_, master_data) = buffer.master_data().await?;
+    let mut corrections_changed = buffer.corrections_changed();
+    corrections_changed.mark_unchanged();
+    let (publish_corrections, corrections) = watch::channel(Arc::new(buffer.corrections().await?));
     let (publish_desk, desk) = watch::channel(Arc::new(desk));
     let (publish_master_data, master_data) = watch::channel(Arc::new(master_data.unwrap_or_default()));
     let (asks, receiver) = mpsc::channel(ASKS_MAX);
@@ -170,15 +178,15 @@ pub(super) async fn open(
         log_off_after_h: section.log_off_after_h,
         work_order_prefix: section.work_order_prefix.clone(),
     });
-    let known = Known { surroundings: Arc::new(surroundings), rules, desk, master_data };
-    let owner = Owner { known: known.clone(), capture, publish_desk, publish_master_data };
+    let known = Known { surroundings: Arc::new(surroundings), rules, desk, master_data, corrections };
+    let owner = Owner { known: known.clone(), capture, publish_desk, publish_master_data, publish_corrections };
     let station = Station {
         asks,
         known,
         checking: Arc::new(Semaphore::new(1)),
         check_places: Arc::new(Semaphore::new(CHECKS_MAX)),
     };
-    Ok((station, owner.run(receiver, master_data_changed, stopping)))
+    Ok((station, owner.run(receiver, master_data_changed, corrections_changed, stopping)))
 }
 
 struct Owner {
@@ -186,6 +194,7 @@ struct Owner {
     capture: CaptureSender,
     publish_desk: watch::Sender<Arc<Desk>>,
     publish_master_data: watch::Sender<Arc<MasterData>>,
+    publish_corrections: watch::Sender<Arc<Corrections>>,
 }
 
 impl Owner {
@@ -193,6 +202,7 @@ impl Owner {
         self,
         mut asks: mpsc::Receiver<Ask>,
         mut master_data_changed: watch::Receiver<u64>,
+        mut corrections_changed: watch::Receiver<Uuid>,
         stopping: CancellationToken,
     ) {
         let mut tick = tokio::time::interval(TICK);
@@ -202,6 +212,7 @@ impl Owner {
                 biased;
                 () = stopping.cancelled() => return,
                 Ok(()) = master_data_changed.changed() => self.read_master_data().await,
+                Ok(()) = corrections_changed.changed() => self.read_corrections().await,
                 _ = tick.tick() => self.tick().await,
                 ask = asks.recv() => match ask {
                     Some(ask) => self.take(ask).await,
@@ -216,6 +227,13 @@ impl Owner {
             Ok((_, Some(master_data))) => drop(self.publish_master_data.send_replace(Arc::new(master_data))),
             Ok((_, None)) => {}
             Err(error) => tracing::warn!("the station goes on with the master data that it has: {error}"),
+        }
+    }
+
+    async fn read_corrections(&self) {
+        match self.known.surroundings.buffer.corrections().await {
+            Ok(corrections) => drop(self.publish_corrections.send_replace(Arc::new(corrections))),
+            Err(error) => tracing::warn!("the station goes on with the corrections that it has: {error}"),
         }
     }
 
@@ -316,15 +334,17 @@ impl Station {
 
     async fn check_pin(&self, number: String, pin: String) -> Result<String, Refusal> {
         let _place = self.place()?;
-        let _turn = self.checking.acquire().await.map_err(|_| busy())?;
+        let turn = self.turn().await?;
         self.known.desk.borrow().clone().may_try_pin(&number, self.known.judging().now)?;
         let operators = self.known.master_data.borrow().clone();
         let wanted = number.clone();
-        let checked = tokio::task::spawn_blocking(move || {
+        let checked = aside(turn, move || {
             let operator = operators.operators.iter().find(|it| it.number == wanted)?;
             Some((operator.pin_hash.is_some(), pin.len() <= SECRET_BYTES_MAX && credentials::is_pin(operator, &pin)))
         });
-        match checked.await.map_err(|_| busy())? {
+        // The next PIN is tried only once this one is counted.
+        let (checked, _turn) = checked.await?;
+        match checked {
             Some((_, true)) => Ok(number),
             Some((true, false)) => {
                 Err(self.ask(|answer| Ask::WrongPin(number, answer)).await.err().unwrap_or_else(busy))
@@ -345,12 +365,16 @@ impl Station {
         if badge.is_empty() || badge.len() > SECRET_BYTES_MAX {
             return Ok(None);
         }
-        let _turn = self.checking.acquire().await.map_err(|_| busy())?;
+        let turn = self.turn().await?;
         let known = self.known.master_data.borrow().clone();
-        let checked = tokio::task::spawn_blocking(move || {
+        let checked = aside(turn, move || {
             credentials::badge_holder(&known.operators, &badge).map(|operator| operator.number.clone())
         });
-        checked.await.map_err(|_| busy())
+        Ok(checked.await?.0)
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        Arc::clone(&self.checking).acquire_owned().await.map_err(|_| busy())
     }
 
     fn place(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
@@ -448,6 +472,20 @@ impl Station {
     pub(super) fn central(&self) -> crate::uplink::View {
         self.known.surroundings.central.clone()
     }
+}
+
+/// Checks a badge or a PIN on a thread of its own, and holds `turn` for as long as it does: not on those that look up
+/// names, which may all hang when the network is gone, nor on more than one, however many pages go away while they wait.
+async fn aside<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    check: impl FnOnce() -> T + Send + 'static,
+) -> Result<(T, OwnedSemaphorePermit), Refusal> {
+    let (done, checked) = oneshot::channel();
+    let started = std::thread::Builder::new().name("credentials".to_owned()).spawn(move || {
+        let _ = done.send((check(), turn));
+    });
+    started.map_err(|_| busy())?;
+    checked.await.map_err(|_| busy())
 }
 
 fn busy() -> Refusal {

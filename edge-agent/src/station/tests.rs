@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use process::clock::Clock as _;
+use protocol::correction::{CorrectedStop, Corrections, GivenReason, SaidAtCentral};
 use protocol::event::{DowntimeEntry, EventKind, JobAction, ShiftLogEntry};
 use protocol::id::{Name, Seq};
 use protocol::master_data::{MachineSettings, MasterData, Product, Reason, WorkOrder};
@@ -33,6 +34,7 @@ struct World {
     agent: Agent,
     central: watch::Sender<CentralReport>,
     scanning: ScanSender,
+    trust: ClockTrust,
     stopping: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
     address: String,
@@ -77,13 +79,14 @@ impl World {
     async fn open(data_dir: &Path) -> World {
         let agent = Agent::start_with(data_dir, sections(MACHINES));
         let (central, viewed) = watch::channel(CentralReport::starting("central:8443"));
+        let trust = ClockTrust::default();
         let surroundings = Surroundings {
             section: StationSection { listen: ([127, 0, 0, 1], 0).into(), ..StationSection::default() },
             station: name("hall-1"),
             plant: name("north"),
             buffer: agent.buffer.clone(),
             clock: Arc::new(agent.clock.clone()),
-            trust: ClockTrust::default(),
+            trust: trust.clone(),
             live: agent.live.clone(),
             machines: agent.machines.subscribe(),
             board: agent.board.clone(),
@@ -100,7 +103,7 @@ impl World {
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         };
-        let world = World { agent, central, scanning, stopping, serving, address };
+        let world = World { agent, central, scanning, trust, stopping, serving, address };
         world.until(|view| view["machines"].as_array().unwrap().len() == 2).await;
         world
     }
@@ -143,6 +146,13 @@ impl World {
     async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.send(&request(&format!("POST /api/station/{path}"), "content-type: application/json", &body.to_string()))
             .await
+    }
+
+    /// As a page that is open.
+    async fn watch(&self) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(b"GET /api/station/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        BufReader::new(stream)
     }
 
     async fn entered(&self, path: &str, body: Value) -> Value {
@@ -551,14 +561,79 @@ async fn event(stream: &mut BufReader<TcpStream>) -> (String, Value) {
 }
 
 #[tokio::test]
+async fn pages_are_told_of_changes_again_once_the_log_answers_after_a_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path()).await;
+    let mut page = world.watch().await;
+    assert_eq!(event(&mut page).await.0, "view");
+    let file = rusqlite::Connection::open(crate::buffer::log_file(dir.path())).unwrap();
+    file.execute_batch("ALTER TABLE events RENAME TO away").unwrap();
+    // Something to look at, so that whoever composes views meets the fault.
+    world.central.send_modify(|central| central.exchanges += 1);
+    let (status, _) =
+        world.send("GET /api/station/view HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+    assert_eq!(status, 503, "the log cannot be asked");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    file.execute_batch("ALTER TABLE away RENAME TO events").unwrap();
+    let mut page = world.watch().await;
+    assert_eq!(event(&mut page).await.0, "view");
+    world.log_on("17").await;
+    while event(&mut page).await.1["operators"][0]["name"] != "Anna" {}
+    world.kill().await;
+}
+
+/// Threads that look up names may all hang, when the network does not answer.
+#[test]
+fn somebody_can_log_on_while_every_look_up_of_a_name_hangs() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let world = World::new(dir.path()).await;
+        let (answers, hangs) = std::sync::mpsc::channel::<()>();
+        let hangs = Arc::new(std::sync::Mutex::new(hangs));
+        for _ in 0..2 {
+            let hangs = Arc::clone(&hangs);
+            tokio::task::spawn_blocking(move || hangs.lock().unwrap().recv());
+        }
+        let by_pin = json!({ "id": id(), "number": "18", "pin": "pin-18" });
+        let logged_on = async {
+            world.log_on("17").await;
+            world.entered("log-on", by_pin).await;
+        };
+        let logged_on = tokio::time::timeout(Duration::from_secs(20), logged_on).await;
+        drop(answers);
+        logged_on.expect("a badge and a PIN are checked all the same");
+        world.kill().await;
+    });
+}
+
+#[tokio::test]
+async fn what_was_entered_before_the_clock_was_right_is_shown_and_can_be_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path()).await;
+    let right = world.agent.clock.wall();
+    world.agent.clock.set_wall(protocol::time::UtcMicros(0));
+    world.log_on("17").await;
+    let report = json!({ "id": id(), "operator": "17", "machine": "packer", "good": 7, "scrap": 0, "rework": 0, "reason": null });
+    world.entered("pieces", report.clone()).await;
+    world.agent.clock.advance_us(60_000_000);
+    let now = world.agent.clock.now();
+    world.trust.observe(now, now, right.plus_us(60_000_000));
+    let view = world.view().await;
+    assert_eq!(view["entries"].as_array().unwrap().len(), 2, "{view}");
+    let moment = |text: &Value| chrono::DateTime::parse_from_rfc3339(text.as_str().unwrap()).unwrap();
+    let left = moment(&view["entries"][0]["undo_until"]) - moment(&view["at"]);
+    assert!((238..=241).contains(&left.num_seconds()), "{left}");
+    world.agent.clock.advance_us(300_000_000);
+    assert_eq!(world.view().await["entries"][0]["undo_until"], Value::Null);
+    world.kill().await;
+}
+
+#[tokio::test]
 async fn every_open_page_sees_what_changes_and_there_are_not_too_many() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::new(dir.path()).await;
-    let watch = async || {
-        let mut stream = TcpStream::connect(&world.address).await.unwrap();
-        stream.write_all(b"GET /api/station/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-        BufReader::new(stream)
-    };
+    let watch = || world.watch();
     let mut pages = Vec::new();
     for _ in 0..16 {
         let mut page = watch().await;
@@ -597,5 +672,65 @@ async fn the_page_is_served_beside_its_api() {
     let (status, page) = world.send("GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").await;
     // A program that was built without its page says so.
     assert!(status == 200 || (status == 503 && page.to_string().contains("make pages")), "{status} {page}");
+    world.kill().await;
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_stop_at_central_is_shown_at_once_and_after_a_restart_and_holds_against_a_later_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.log_on("17").await;
+    world.state("r").await;
+    world.state("s").await;
+    world.state("r").await;
+    let view = world.until(|view| !view["machines"][0]["stops"][0]["ended_at"].is_null()).await;
+    let stop = view["machines"][0]["stops"][0].clone();
+    assert_eq!((&stop["corrected"], &stop["split_at_central"]), (&Value::Null, &Value::Null));
+    let explains = json!({ "id": id(), "operator": "17", "machine": "press", "stop": stop["stop"], "reason": "jam" });
+    world.entered("stop/reason", explains).await;
+    world.until(|view| view["machines"][0]["stops"][0]["reason"] == "jam").await;
+
+    let recent = world.agent.live.snapshot().into_iter().find(|it| it.machine == name("press")).unwrap().recent_stops;
+    let began_at = recent[0].began_at;
+    let said = SaidAtCentral { by: "Eve".to_owned(), at: began_at };
+    let reason = GivenReason {
+        code: "break".to_owned(),
+        title: "Break".to_owned(),
+        why: Some("seen".to_owned()),
+        said: said.clone(),
+    };
+    let number = i64::try_from(recent[0].stop.0).unwrap();
+    let told = |stop, began_at, reason, split| CorrectedStop { machine: name("press"), stop, began_at, reason, split };
+    let corrections = Corrections {
+        revision: id(),
+        stops: vec![
+            told(-4, began_at.plus_us(2_000_000), None, Some(said)),
+            told(number, began_at, Some(reason), None),
+        ],
+    };
+    world.agent.buffer.set_corrections(&corrections).await.unwrap();
+    let shown = |view: &Value| {
+        let stops = &view["machines"][0]["stops"];
+        let corrected = &stops[1]["corrected"];
+        stops[0]["stop"] == "-4"
+            && stops[0]["split_at_central"]["by"] == "Eve"
+            && stops[0]["began_at"] == stops[1]["ended_at"]
+            && stops[0]["ended_at"] == stop["ended_at"]
+            && (&stops[1]["reason"], &corrected["by"], &corrected["said_here"])
+                == (&json!("break"), &json!("Eve"), &json!("jam"))
+    };
+    world.until(shown).await;
+
+    world.kill().await;
+    let world = World::open(folder.path()).await;
+    world.until(shown).await;
+    // What is entered anew is stored, and does not hold.
+    let explains = json!({ "id": id(), "operator": "17", "machine": "press", "stop": stop["stop"], "reason": "jam" });
+    world.entered("stop/reason", explains).await;
+    world.until(shown).await;
+    // Of a part that central made nothing can be said here.
+    let explains = json!({ "id": id(), "operator": "17", "machine": "press", "stop": "-4", "reason": "jam" });
+    let (status, refusal) = world.post("stop/reason", &explains).await;
+    assert_eq!((status, &refusal["code"]), (409, &json!("not_allowed")), "{refusal}");
     world.kill().await;
 }

@@ -8,14 +8,17 @@ use protocol::master_data::{MasterData, Product};
 use protocol::time::UtcMicros;
 
 use super::api::{
-    Central, Entry, FromScanner, Job, LoggedOn, Machine, Moment, Of, PiecesSince, Reason, Reasons, Stop, View,
-    WorkOrder,
+    Central, Corrected, Entry, FromScanner, Job, LoggedOn, Machine, Moment, Of, PiecesSince, Reason, Reasons,
+    SaidAtCentral, Stop, View, WorkOrder,
 };
-use super::desk::{self, Desk, Floor, MachineNow, is_shown};
+use super::corrected::{Number, ShownStop, shown_stops};
+use super::desk::{self, Desk, Floor, MachineNow, Stamp, is_shown};
 use crate::status::report::{CentralReport, UplinkState};
 
 const ENTRIES_SHOWN: usize = 50;
-const ENTRIES_SHOWN_FOR_US: i64 = 24 * 3_600_000_000;
+const ENTRIES_SHOWN_FOR_US: u64 = 24 * 3_600_000_000;
+/// Both clocks run alike unless one of them was set.
+const CLOCK_WAS_SET_US: u64 = 2_000_000;
 /// Whoever scanned has left after so long; the entry is in the list.
 const SCANNED_SHOWN_FOR_US: u64 = 10 * 60_000_000;
 /// The page lists them; a plant with more open orders gives each its machine.
@@ -90,7 +93,8 @@ fn machine(now: &MachineNow, desk: &Desk, floor: &Floor<'_>, products: &HashMap<
     let at = desk.machines.get(&live.machine);
     let period = at.and_then(|it| it.period);
     let base = period.map_or([live.good, live.scrap, live.rework], |it| it.base);
-    let stops = live.recent_stops.iter().rev().filter(|stop| is_shown(stop, floor.now.at));
+    let recent = live.recent_stops.iter().filter(|stop| is_shown(stop, floor.now.at));
+    let stops = shown_stops(&live.machine, recent, floor.corrections);
     Machine {
         name: live.machine.clone(),
         title: desk::title(title, &live.machine).to_owned(),
@@ -106,16 +110,30 @@ fn machine(now: &MachineNow, desk: &Desk, floor: &Floor<'_>, products: &HashMap<
             of: period.map_or(Of::Day, |it| it.of),
         },
         job: at.and_then(|it| it.job.as_ref()).map(|it| job(it, live.good, floor.master_data, products)),
-        stops: stops
-            .map(|it| Stop {
-                stop: it.stop.0.to_string(),
-                began_at: Moment(it.began_at),
-                ended_at: it.ended_at.map(Moment),
-                reason: it.reason.clone(),
-                note: it.note.clone(),
-            })
-            .collect(),
+        stops: stops.iter().rev().map(stop).collect(),
         help_called_at: at.and_then(|it| it.help_called_at).map(Moment),
+    }
+}
+
+fn stop(shown: &ShownStop<'_>) -> Stop {
+    let said = |it: &protocol::correction::SaidAtCentral| SaidAtCentral { by: it.by.clone(), at: Moment(it.at) };
+    let holds = shown.reason_of_central.map(|it| it.code.as_str());
+    Stop {
+        stop: match shown.number {
+            Number::Here(stop) => stop.0.to_string(),
+            Number::AtCentral(stop) => stop.to_string(),
+        },
+        began_at: Moment(shown.began_at),
+        ended_at: shown.ended_at.map(Moment),
+        reason: holds.or(shown.reason_here).map(str::to_owned),
+        note: shown.note.map(str::to_owned),
+        corrected: shown.reason_of_central.map(|it| Corrected {
+            title: desk::title(&it.title, &it.code).to_owned(),
+            why: it.why.clone(),
+            said: said(&it.said),
+            said_here: shown.reason_here.filter(|here| Some(*here) != holds).map(str::to_owned),
+        }),
+        split_at_central: shown.split.map(said),
     }
 }
 
@@ -170,7 +188,7 @@ fn reasons(master_data: &MasterData, is_right: fn(&protocol::master_data::Reason
 fn entries(desk: &Desk, floor: &Floor<'_>, acknowledged: Seq) -> Vec<Entry> {
     let now = floor.now;
     let recent = desk.entries.iter().rev().take(ENTRIES_SHOWN);
-    let recent = recent.filter(|it| now.at.since(it.stamp.at) < ENTRIES_SHOWN_FOR_US);
+    let recent = recent.filter(|it| now.since_us(it.stamp) < ENTRIES_SHOWN_FOR_US);
     let undo_us = u64::from(floor.rules.undo_s) * 1_000_000;
     recent
         .map(|it| {
@@ -184,9 +202,22 @@ fn entries(desk: &Desk, floor: &Floor<'_>, acknowledged: Seq) -> Vec<Entry> {
                 text: it.text.clone(),
                 said: it.said.clone(),
                 at_central: it.seq.is_some_and(|seq| seq <= acknowledged),
-                undo_until: undoable.then(|| Moment(it.stamp.at.plus_us(i64::from(floor.rules.undo_s) * 1_000_000))),
+                undo_until: undoable.then(|| until(it.stamp, undo_us, now)),
                 undone: it.undone,
             }
         })
         .collect()
+}
+
+/// The end of a window, as the clock of `now` will show it: that may have been set since the window began.
+fn until(began: Stamp, lasts_us: u64, now: Stamp) -> Moment {
+    let signed = |us: u64| i64::try_from(us).unwrap_or(i64::MAX);
+    let planned = began.at.plus_us(signed(lasts_us));
+    let same_boot = began.monotonic.boot == now.monotonic.boot && began.monotonic.us <= now.monotonic.us;
+    let ends = now.at.plus_us(signed(lasts_us.saturating_sub(now.since_us(began))));
+    if !same_boot || ends.since(planned).unsigned_abs() < CLOCK_WAS_SET_US {
+        return Moment(planned);
+    }
+    // To the second, so that it stays the same from one look to the next.
+    Moment(UtcMicros(ends.0 - ends.0.rem_euclid(1_000_000)))
 }

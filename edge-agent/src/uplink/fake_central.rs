@@ -8,6 +8,7 @@ use process::key::{KeyAndCertificate, provider};
 use protocol::batch::Batch;
 use protocol::chain::ChainHash;
 use protocol::codec;
+use protocol::correction::{CORRECTIONS_PATH, CORRECTIONS_REVISION, Corrections};
 use protocol::event::RawEvent;
 use protocol::id::{Epoch, Seq};
 use protocol::reply::{DivergenceReason, Reply, Verdict};
@@ -51,6 +52,10 @@ pub(crate) struct Ledger {
     pub(crate) batches: Vec<Batch>,
     pub(crate) enrolments: Vec<serde_json::Value>,
     pub(crate) faults: VecDeque<Fault>,
+    /// What was said here of the agent's stops; none of a central that does not know of it.
+    pub(crate) corrections: Option<Corrections>,
+    /// How often it was asked for.
+    pub(crate) corrections_asked: usize,
     /// TCP connections that are accepted and then ignored.
     pub(crate) ignored_connections: usize,
 }
@@ -123,7 +128,9 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, ledger: Arc<Mutex<Ledger>>
             Some(Fault::CommitAndAnswerLate) => tokio::time::sleep(Duration::from_secs(2)).await,
             _ => {}
         }
-        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nretry-after: 0\r\n\r\n", body.len());
+        let corrections = ledger.lock().unwrap().corrections.as_ref().map(|it| it.revision);
+        let announced = corrections.map_or(String::new(), |it| format!("{CORRECTIONS_REVISION}: {it}\r\n"));
+        let head = format!("HTTP/1.1 {status}\r\n{announced}content-length: {}\r\nretry-after: 0\r\n\r\n", body.len());
         let cut = fault == Some(Fault::CommitAndCutBody);
         let body = if cut { &body[..body.len() / 2] } else { &body[..] };
         if stream.write_all(head.as_bytes()).await.is_err() || stream.write_all(body).await.is_err() {
@@ -150,6 +157,10 @@ fn answer(ledger: &Mutex<Ledger>, path: &str, body: &[u8], fault: Option<Fault>)
             "agent": "00000000-0000-0000-0000-000000000007", "name": "line-1", "plant": "north"
         });
         return ("200 OK", reply.to_string().into_bytes());
+    }
+    if path == CORRECTIONS_PATH {
+        ledger.corrections_asked += 1;
+        return ("200 OK", serde_json::to_vec(&ledger.corrections).unwrap());
     }
     assert_eq!(path, "/agent/v1/sync");
     if fault == Some(Fault::Silence) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use process::clock::Clock;
 use protocol::batch::Health;
 use protocol::chain::ChainHash;
+use protocol::correction::CORRECTIONS_PATH;
 use protocol::id::Seq;
 use protocol::reply::Reply;
 use protocol::time::UtcMicros;
@@ -15,10 +16,12 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::agreement::{Agreement, SentEnd, Standing, compare};
 use super::compose::{ComposeError, Composed, Composer, Mark};
 use super::configuration::UplinkSection;
+use super::corrections::{self, CorrectionsSync};
 use super::link::{Address, Deadlines, Expected, Link, LinkError};
 use super::machine::{Heard, Machine, Orders, Step};
 use super::outcome::{Outcome, Setback, classify};
@@ -85,6 +88,7 @@ struct Shell {
     machine: Machine,
     mark: Mark,
     composer: Composer,
+    corrections: CorrectionsSync,
     buffer: Buffer,
     link: Link,
     clock: Arc<dyn Clock>,
@@ -94,6 +98,15 @@ struct Shell {
     view: watch::Sender<CentralReport>,
     jitter: StdRng,
     began: Instant,
+}
+
+/// A batch, and central's verdict on it.
+struct Answered {
+    composed: Composed,
+    reply: Box<Reply>,
+    took: Duration,
+    /// Revision of what was said at central of this agent's stops.
+    announced: Option<Uuid>,
 }
 
 /// What went wrong on this side of the wire.
@@ -134,6 +147,7 @@ impl Shell {
         }
         let position = uplink.buffer.position().await?;
         let (master_data_revision, _) = uplink.buffer.master_data().await?;
+        let corrections = uplink.buffer.corrections().await?;
         let mark = Mark {
             epoch: position.epoch,
             instance: position.instance,
@@ -157,6 +171,7 @@ impl Shell {
                 uplink.board,
                 master_data_revision,
             ),
+            corrections: CorrectionsSync::new(corrections.revision),
             buffer: uplink.buffer,
             link,
             clock: uplink.clock,
@@ -208,11 +223,13 @@ impl Shell {
     async fn exchange(&mut self, events_max: usize) -> bool {
         let mut events = events_max;
         let outcome = match self.send(events_max, &mut events).await {
-            Ok((composed, reply, took)) => self.take_reply(&composed, *reply, took).await,
+            Ok(answered) => {
+                self.take_reply(&answered.composed, *answered.reply, answered.took).await.map(|()| answered.announced)
+            }
             Err(failure) => Err(failure),
         };
         match outcome {
-            Ok(()) => {}
+            Ok(announced) => self.learn_corrections(announced).await,
             Err(Failure::Stopped) => return false,
             Err(Failure::Setback(setback)) => self.take_setback(&setback, events),
         }
@@ -220,11 +237,7 @@ impl Shell {
         true
     }
 
-    async fn send(
-        &mut self,
-        events_max: usize,
-        events: &mut usize,
-    ) -> Result<(Composed, Box<Reply>, Duration), Failure> {
+    async fn send(&mut self, events_max: usize, events: &mut usize) -> Result<Answered, Failure> {
         self.link.connect().await?;
         let mut composed = self.composer.compose(&self.mark, events_max).await?;
         *events = composed.events;
@@ -245,7 +258,7 @@ impl Shell {
             Outcome::Reply(reply) => {
                 self.trust.observe(sent, received, reply.server_time);
                 self.say_clock();
-                Ok((composed, reply, took))
+                Ok(Answered { composed, reply, took, announced: corrections::announced(&answer.headers) })
             }
             Outcome::Setback(setback) => Err(Failure::Setback(setback)),
         }
@@ -280,6 +293,33 @@ impl Shell {
             view.exchanges += 1;
         });
         Ok(())
+    }
+
+    /// Asks what was said at central of this agent's stops, where it is not known here. Whatever comes of it, batches go
+    /// on: nothing waits for it.
+    async fn learn_corrections(&mut self, announced: Option<Uuid>) {
+        let now = self.began.elapsed();
+        if !self.corrections.asks(now, announced) {
+            return;
+        }
+        match self.ask_corrections().await {
+            Ok(revision) => self.corrections.stored(revision),
+            Err(reason) => {
+                tracing::warn!(reason, "what was said at central of this agent's stops is not known yet");
+                self.corrections.failed(now);
+            }
+        }
+    }
+
+    async fn ask_corrections(&mut self) -> Result<Uuid, String> {
+        let body = bytes::Bytes::from_static(b"{}");
+        let asked = self.link.post_within(HEARTBEAT_ANSWER, CORRECTIONS_PATH, "application/json", body);
+        let answer = asked.await.map_err(|error| error.to_string())?;
+        let told = corrections::told(answer.status, &answer.body)?;
+        let revision = told.revision;
+        self.buffer.set_corrections(&told).await.map_err(|error| format!("the agent's log: {error}"))?;
+        tracing::info!(stops = told.stops.len(), "what was said at central of this agent's stops");
+        Ok(revision)
     }
 
     /// Holds central's mark against this log, reading on where the mark is beyond what was sent.

@@ -7,6 +7,8 @@ import type { Entry, EntryKind, Machine, Stored, View } from "../src/api";
 const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
 const now = () => new Date().toISOString();
 
+const HERE = { corrected: null, split_at_central: null };
+
 function machine(name: string, title: string, state: Machine["state"]): Machine {
   const stands = state === "stopped";
   return {
@@ -27,9 +29,32 @@ function machine(name: string, title: string, state: Machine["state"]): Machine 
       paused: false,
     },
     stops: [
-      ...(stands ? [{ stop: "9", began_at: ago(4.2), ended_at: null, reason: null, note: null }] : []),
-      { stop: "8", began_at: ago(52), ended_at: ago(38), reason: null, note: null },
-      { stop: "7", began_at: ago(122), ended_at: ago(101), reason: "jam", note: "Feeder, second time today" },
+      ...(stands ? [{ stop: "9", began_at: ago(4.2), ended_at: null, reason: null, note: null, ...HERE }] : []),
+      { stop: "8", began_at: ago(52), ended_at: ago(38), reason: null, note: null, ...HERE },
+      {
+        stop: "-1",
+        began_at: ago(110),
+        ended_at: ago(101),
+        reason: null,
+        note: null,
+        corrected: null,
+        split_at_central: { by: "Eva Lindner", at: ago(20) },
+      },
+      {
+        stop: "7",
+        began_at: ago(122),
+        ended_at: ago(110),
+        reason: "tool",
+        note: "Feeder, second time today",
+        corrected: {
+          title: "Tool broken",
+          why: "Seen on the camera",
+          said_here: "jam",
+          by: "Eva Lindner",
+          at: ago(20),
+        },
+        split_at_central: null,
+      },
     ],
     help_called_at: null,
   };

@@ -79,7 +79,10 @@ export interface Machine {
   /** Pieces of the current shift by the plant's calendar, else of the plant's day. */
   pieces: { good: number; scrap: number; rework: number; since: Moment; of: "shift" | "day" };
   job: Job | null;
-  /** Newest first, at most 20 of the last 24 hours; microstops only while they run. */
+  /**
+   * Newest first, at most 20 of the last 24 hours, each in the parts that central made of it; microstops only while they
+   * run.
+   */
   stops: Stop[];
   help_called_at: Moment | null;
 }
@@ -115,8 +118,26 @@ export interface Stop {
   began_at: Moment;
   /** Null while it lasts. */
   ended_at: Moment | null;
+  /** The one that holds. */
   reason: string | null;
   note: string | null;
+  /** Of a reason that was given at central: it holds, whatever is entered here. */
+  corrected: Corrected | null;
+  /** Of a part that was split off at central, with a number below zero: nothing can be entered of it here. */
+  split_at_central: SaidAtCentral | null;
+}
+
+export interface Corrected extends SaidAtCentral {
+  title: string;
+  why: string | null;
+  /** Another reason, that was given here. */
+  said_here: string | null;
+}
+
+export interface SaidAtCentral {
+  /** Who, as the dashboard shows it. */
+  by: string;
+  at: Moment;
 }
 
 export type EntryKind =

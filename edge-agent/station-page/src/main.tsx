@@ -4,6 +4,7 @@ import { post } from "./agent/agent";
 import { Outbox } from "./agent/outbox";
 import { unlockSound } from "./sound";
 import { App } from "./station/app";
+import { Renewed } from "./station/renewal";
 import { applyChosenTheme } from "./station/theme";
 import "./main.css";
 
@@ -23,7 +24,9 @@ const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <App outbox={outbox} />
+      <Renewed>
+        <App outbox={outbox} />
+      </Renewed>
     </StrictMode>,
   );
 }

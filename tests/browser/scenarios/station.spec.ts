@@ -219,3 +219,99 @@ test("a reboot with no network keeps operators, job and entries, and entries go 
       shift_log: expect.arrayContaining(["note The power was gone. by 17"]),
     });
 });
+
+test("a PIN that is locked is told, and holds up nothing that is entered after it", async ({ plant: _, visit }) => {
+  visit.provokes(/status of (403|429)/);
+  const page = await visit.station("press-1");
+  await operators(page).getByRole("button", { name: "Log on" }).click();
+  await dialog(page).getByLabel("Number").focus();
+  await tap(page, ben.number);
+  for (const says of [...Array(4).fill("The PIN is wrong"), "Too many wrong PINs"]) {
+    await dialog(page).getByLabel("PIN").focus();
+    await tap(page, "0000");
+    await dialog(page).getByRole("button", { name: "Log on" }).click();
+    await expect(dialog(page).getByRole("alert")).toContainText(says);
+  }
+  await scan(page, ben.badge);
+  await expect(feedback(page)).toContainText(ben.name);
+});
+
+test("a page that the agent has outgrown is opened anew once nothing is under way on it", async ({
+  plant: _,
+  visit,
+}) => {
+  visit.provokes(/ERR_INTERNET_DISCONNECTED/);
+  const page = await visit.station("press-1");
+  await scan(page, ben.badge);
+  await expect(feedback(page)).toContainText(ben.name);
+  await page.getByRole("button", { name: "Shift note" }).click();
+  // As after an update: what the agent serves is another program.
+  const served = page.waitForResponse((response) => new URL(response.url()).pathname === "/");
+  await page.route(
+    ({ pathname }) => pathname === "/",
+    async (route) => {
+      if (route.request().resourceType() !== "fetch") return await route.continue();
+      const response = await route.fetch();
+      const body = (await response.text()).replace(/index-[^".]+\.js/, "index-newer.js");
+      await route.fulfill({ response, body });
+    },
+  );
+  await page.context().setOffline(true);
+  await expect(page.getByText(/computer has not answered since/)).toBeVisible();
+  await page.context().setOffline(false);
+  await served;
+  await dialog(page).getByLabel("For the next shift").fill("not lost by it");
+  const opened = page.waitForEvent("load");
+  await dialog(page).getByRole("button", { name: "Store note" }).click();
+  await opened;
+  await page.getByRole("button", { name: /^Entries/ }).click();
+  await expect(dialog(page)).toContainText("not lost by it");
+});
+
+test("what is corrected at central appears on the open page, and stays with no network", async ({
+  stage,
+  plant,
+  visit,
+}) => {
+  const page = await visit.station("press-3");
+  const machine = page.getByRole("region", { name: TITLES["press-3"] });
+  const stops = `/machines/${plant.id("press-3")}/stops`;
+  const atCentral = async () => (await plant.api.ask<{ stops: CentralStop[] }>("GET", stops)).stops;
+  await logOn(page, anna);
+  await stage.machine("press-3", { state: "running" });
+  await expect(machine).toContainText("Running");
+  await stage.machine("press-3", { state: "stopped" });
+  await page.getByRole("button", { name: "Material jam" }).click();
+  await expect(machine).toContainText("Material jam");
+  await expect.poll(async () => (await atCentral())[0]?.reason?.code).toBe("jam");
+
+  const [stop] = await atCentral();
+  if (!stop) throw new Error("central has no stop");
+  const body = { id: crypto.randomUUID(), reason: "tool", why: "The die is cracked" };
+  await plant.api.ask("POST", `${stops}/${stop.agent_id}/${stop.stop}/reason`, body);
+  await expect(machine).toContainText("Tool broken");
+  await expect(machine).toContainText("Reason given at central by scenarios");
+  await expect(machine).toContainText("Said here: Material jam");
+
+  // What is entered after it is stored and does not hold, and the page says so before.
+  await machine.getByRole("button", { name: "Change reason" }).click();
+  await expect(dialog(page).getByRole("region", { name: "From central" })).toContainText("This reason holds.");
+  await expect(dialog(page)).toContainText("The die is cracked");
+  await dialog(page).getByRole("button", { name: "Cleaning" }).click();
+  await expect(machine).toContainText("Said here: Cleaning");
+  await expect(machine).toContainText("Tool broken");
+  await expect.poll(async () => (await atCentral())[0]?.said_since?.code).toBe("cleaning");
+  expect((await atCentral())[0]?.reason?.code).toBe("tool");
+
+  await cutNetwork(stage, page);
+  await page.reload();
+  await expect(machine).toContainText("Reason given at central by scenarios");
+  await mendNetwork(stage, page);
+});
+
+interface CentralStop {
+  agent_id: number;
+  stop: number;
+  reason: { code: string } | null;
+  said_since: { code: string } | null;
+}

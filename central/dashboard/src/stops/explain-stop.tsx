@@ -114,6 +114,12 @@ function GiveReason({
   if (reasons.isLoadingError) return <ErrorNotice error={reasons.error} onRetry={() => void reasons.refetch()} />;
   return (
     <form onSubmit={submit} className="flex flex-col gap-4">
+      {stop.said_since && (
+        <p>
+          The station said later: <ForeignText max={60}>{stop.said_since.title || stop.said_since.code}</ForeignText>.
+          The reason that was given here holds until it is corrected here.
+        </p>
+      )}
       <ReasonPicker reasons={reasons.data} chosen={chosen} onChoose={setChosen} />
       {corrects && (
         <TextField

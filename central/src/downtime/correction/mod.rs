@@ -3,10 +3,12 @@
 //! Nothing that was said is changed: every entry is another row of `downtime_entries`, without a place in an agent's log.
 //! It names who said it and when, why, when it corrects something, and carries the key that the asking page made for it,
 //! so that the same entry, sent twice, is stored once and answered alike. Entries of one machine are made one at a time.
-//! The row, its audit entry and the notice to look again are one transaction.
+//! The row, its audit entry and the notice to look again are one transaction, and so is what makes the agent ask for it
+//! ([`told`]).
 
 pub mod routes;
 pub mod store;
+pub mod told;
 
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;

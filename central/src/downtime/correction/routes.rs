@@ -202,6 +202,9 @@ async fn correct(
     let entry = audited(&subject, agent, correction, new_stop, stop);
     record(&mut transaction, now, &principal.actor(), &entry).await?;
     store::notify(&mut transaction).await?;
+    if !matches!(correction.saying, Saying::Note { .. }) {
+        store::tell_agents(&mut transaction, &[agent]).await?;
+    }
     let after = whole(&mut transaction, &subject, agent, correction.stop, now).await?;
     let corrected = Correction { began_at: Some(stop.root_began_at), ..correction.clone() };
     let answered = answer(after, &corrected, new_stop, false)?;

@@ -110,3 +110,63 @@ pub async fn notify(connection: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query("SELECT pg_notify('changes', 'stops')").execute(connection).await?;
     Ok(())
 }
+
+/// Makes agents ask what was said of their stops, once this transaction commits.
+pub async fn tell_agents(connection: &mut PgConnection, agents: &[i32]) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO agent_corrections (agent_id, revision)
+         SELECT DISTINCT a, gen_random_uuid() FROM unnest($1::int[]) a ORDER BY a
+         ON CONFLICT (agent_id) DO UPDATE SET revision = excluded.revision",
+    )
+    .bind(agents)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What an agent that knows everything holds; all zeros when nothing was ever said.
+pub async fn revision(connection: &mut PgConnection, agent: i32) -> sqlx::Result<Uuid> {
+    let revision = sqlx::query_scalar("SELECT revision FROM agent_corrections WHERE agent_id = $1")
+        .bind(agent)
+        .fetch_optional(connection)
+        .await?;
+    Ok(revision.unwrap_or_default())
+}
+
+/// A stop that was detected, and where.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Corrected {
+    #[sqlx(flatten)]
+    pub stop: Candidate,
+    pub machine: String,
+}
+
+/// An agent's stops, of machines that are its own, that go on or ended at `since` or later and of which something was said
+/// at central, newest first.
+pub async fn corrected_since(
+    connection: &mut PgConnection,
+    agent: i32,
+    since: DateTime<Utc>,
+    limit: i64,
+) -> sqlx::Result<Vec<Corrected>> {
+    sqlx::query_as(
+        "WITH mine AS (SELECT id, name FROM machines WHERE agent_id = $1),
+         shown AS (
+            SELECT e.machine_id, m.name AS machine, e.stop, coalesce(e.began_at, e.at) AS began_at
+            FROM mine m JOIN downtime_entries e ON e.machine_id = m.id
+            WHERE e.at >= $2 AND e.agent_id = $1 AND e.change = 'ended' AND e.micro IS NOT TRUE
+            UNION
+            SELECT o.machine_id, m.name, o.stop, o.began_at FROM mine m JOIN open_stops o ON o.machine_id = m.id
+            WHERE o.agent_id = $1
+         )
+         SELECT s.began_at, s.machine_id, $1 AS agent_id, s.stop, s.machine FROM shown s
+         WHERE EXISTS (SELECT FROM downtime_entries x WHERE x.agent_id = $1 AND x.machine_id = s.machine_id
+                       AND x.began_at = s.began_at AND x.entry IS NOT NULL)
+         ORDER BY s.began_at DESC, s.machine_id, s.stop LIMIT $3",
+    )
+    .bind(agent)
+    .bind(since)
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+}

@@ -5,7 +5,8 @@
 //! own, with its own number, reason and notes. Where a split cuts counts, not which part it names: what a station said
 //! while it was offline and what was said at central meanwhile come out as one.
 //!
-//! The last reason counts, by when it was given. A number may come again after an agent began a new log: then a beginning
+//! A reason that was given at central holds: whatever a station says after it is kept and told beside it, and does not
+//! overrule what was corrected, signed and audited. Of several of one side, the last one by when it was given. A number may come again after an agent began a new log: then a beginning
 //! tells the two apart.
 
 pub mod store;
@@ -83,8 +84,10 @@ pub struct Stop {
     pub state: Option<String>,
     /// `state`: the machine said so. `missing_counts`: no piece came for too long.
     pub detected_by: Option<String>,
-    /// The last one that was given.
+    /// What holds: the last one that was given at central, else the last one of the station or the machine.
     pub reason: Option<Reason>,
+    /// Another one, that the station or the machine gave after that of central; it is kept and does not hold.
+    pub said_since: Option<Reason>,
     /// No reason, and it is no microstop.
     pub unexplained: bool,
     pub notes: Vec<Note>,
@@ -284,7 +287,13 @@ impl Root<'_> {
     ) -> Stop {
         let what = self.ended.or(self.began);
         let of_part = || self.said.iter().filter(|entry| entry.stop == number);
-        let reason = of_part().rfind(|entry| entry.reason.is_some()).and_then(|entry| reason(entry));
+        let last = |is_of_central: bool| {
+            of_part().rfind(|entry| entry.reason.is_some() && entry.seq.is_none() == is_of_central).copied()
+        };
+        let (of_central, of_agent) = (last(true), last(false));
+        let contradicts = |it: &&Entry| of_central.is_some_and(|held| it.at > held.at && it.reason != held.reason);
+        let said_since = of_agent.filter(contradicts).and_then(reason_of);
+        let reason = of_central.or(of_agent).and_then(reason_of);
         let micro = self.ended.and_then(|entry| entry.micro);
         Stop {
             machine_id: self.said.first().map_or(0, |entry| entry.machine_id),
@@ -300,6 +309,7 @@ impl Root<'_> {
             detected_by: what.and_then(|entry| entry.detected_by.clone()),
             unexplained: reason.is_none() && micro != Some(true),
             reason,
+            said_since,
             notes: of_part().filter_map(|entry| note(entry)).collect(),
             history: Some(self.said.iter().map(|entry| (*entry).clone()).collect()),
         }
@@ -320,7 +330,7 @@ fn saying(entry: &Entry) -> Saying {
     }
 }
 
-fn reason(entry: &Entry) -> Option<Reason> {
+fn reason_of(entry: &Entry) -> Option<Reason> {
     Some(Reason {
         code: entry.reason.clone()?,
         title: entry.reason_title.clone(),

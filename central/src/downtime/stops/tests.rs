@@ -67,6 +67,26 @@ fn a_stop_has_a_beginning_an_end_and_the_last_reason() {
 }
 
 #[test]
+fn what_was_said_at_central_holds_and_what_the_station_says_later_is_kept_beside_it() {
+    let mut entries = vec![entry(1, 1, 10, "began"), ended(2, 1, 10, 40), reason(3, 1, 50, "jam")];
+    let told = |entries: &[Entry]| {
+        let stop = stops(entries, |_, _| None).remove(0);
+        (stop.reason.map(|it| it.code), stop.said_since.map(|it| it.code))
+    };
+    let is = |code: &str| Some(code.to_owned());
+    assert_eq!(told(&entries), (is("jam"), None));
+    entries.push(central(reason(0, 1, 60, "break"), 7, 10));
+    assert_eq!(told(&entries), (is("break"), None));
+    entries.push(reason(4, 1, 70, "tool"));
+    assert_eq!(told(&entries), (is("break"), is("tool")));
+    // The two agree again.
+    entries.push(reason(5, 1, 80, "break"));
+    assert_eq!(told(&entries), (is("break"), None));
+    entries.push(central(reason(0, 1, 90, "tool"), 8, 10));
+    assert_eq!(told(&entries), (is("tool"), None));
+}
+
+#[test]
 fn an_open_stop_lasts_as_long_as_there_is_evidence() {
     let entries = [entry(1, 1, 10, "began")];
     assert_eq!(shown(&entries, Some(25)), ["1 10- 15 "]);
@@ -195,8 +215,13 @@ proptest! {
         prop_assert_eq!(notes, entries.iter().filter(|entry| entry.note.is_some()).count());
         for stop in &found {
             prop_assert_eq!(stop.history.as_ref().map(Vec::len), Some(entries.len()));
-            let latest = entries.iter().filter(|it| it.stop == stop.stop && it.reason.is_some()).map(|it| it.at).max();
-            prop_assert_eq!(stop.reason.as_ref().map(|reason| reason.said.at), latest);
+            let latest = |of_central: bool| {
+                let given = entries.iter().filter(|it| it.stop == stop.stop && it.reason.is_some());
+                given.filter(|it| it.seq.is_none() == of_central).map(|it| it.at).max()
+            };
+            prop_assert_eq!(stop.reason.as_ref().map(|reason| reason.said.at), latest(true).or(latest(false)));
+            let since = stop.said_since.as_ref().map(|reason| reason.said.at);
+            prop_assert!(since.is_none() || since == latest(false) && since > latest(true), "{:?}", stop.said_since);
         }
     }
 

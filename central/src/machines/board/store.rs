@@ -170,6 +170,7 @@ pub async fn counts(connection: &mut PgConnection, wanted: &[Wanted]) -> sqlx::R
 /// The newest open stop of each machine.
 pub async fn open_stops(connection: &mut PgConnection, machines: &[i32]) -> sqlx::Result<HashMap<i32, OpenStop>> {
     type Row = (i32, i64, i32, DateTime<Utc>, Option<String>, Option<String>);
+    // What was said at central holds, as in `downtime::stops`.
     // What stands in the agent's log before this stop began is about another of the same number, whatever time it bears.
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT DISTINCT ON (o.machine_id) o.machine_id, o.stop, o.agent_id, o.began_at, r.reason, t.title
@@ -181,7 +182,7 @@ pub async fn open_stops(connection: &mut PgConnection, machines: &[i32]) -> sqlx
              SELECT e.reason FROM downtime_entries e
              WHERE e.machine_id = o.machine_id AND e.agent_id = o.agent_id AND e.stop = o.stop AND e.change = 'reason'
                AND CASE WHEN e.seq IS NULL THEN e.began_at = o.began_at ELSE (e.epoch, e.seq) > (b.epoch, b.seq) END
-             ORDER BY e.at DESC, (e.seq IS NULL) DESC, e.epoch DESC, e.seq DESC LIMIT 1) r ON true
+             ORDER BY (e.seq IS NULL) DESC, e.at DESC, e.epoch DESC, e.seq DESC LIMIT 1) r ON true
          LEFT JOIN reasons t ON t.plant_id = o.plant_id AND t.code = r.reason
          WHERE o.machine_id = ANY ($1) ORDER BY o.machine_id, o.began_at DESC, o.stop DESC",
     )

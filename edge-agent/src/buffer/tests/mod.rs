@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use process::clock::{Clock, ManualClock};
 use protocol::batch::{Condition, Health, OriginKind};
+use protocol::correction::Corrections;
 use protocol::event::{Count, CountBasis, MeasuredValue, Measurement, PieceQuality};
 use protocol::id::OriginId;
 
@@ -290,6 +291,21 @@ async fn master_data_is_kept_with_its_revision() {
     buffer.close().await;
     let (buffer, _) = bench.open();
     assert_eq!(buffer.master_data().await.unwrap(), (12, Some(master_data)));
+}
+
+#[tokio::test]
+async fn corrections_are_kept_with_their_revision_and_those_that_cannot_be_read_are_asked_for_again() {
+    let bench = Bench::new();
+    let (buffer, _) = bench.open();
+    assert_eq!(buffer.corrections().await.unwrap(), Corrections::default());
+    let corrections = Corrections { revision: uuid::Uuid::from_u128(7), stops: Vec::new() };
+    buffer.set_corrections(&corrections).await.unwrap();
+    buffer.close().await;
+    let (buffer, _) = bench.open();
+    assert_eq!(buffer.corrections().await.unwrap(), corrections);
+    let states = vec![("corrections".to_owned(), b"of a later form".to_vec())];
+    buffer.append(Append { states, ..Append::default() }).await.unwrap();
+    assert_eq!(buffer.corrections().await.unwrap().revision, uuid::Uuid::nil());
 }
 
 #[tokio::test]

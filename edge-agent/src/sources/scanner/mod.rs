@@ -7,6 +7,7 @@
 //! An unplugged scanner is looked for again with growing pauses; a device that comes back is grabbed anew.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use process::backoff::Backoff;
@@ -18,6 +19,7 @@ use protocol::time::Monotonic;
 use rand::RngExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_serial::SerialPortBuilderExt as _;
 
@@ -53,20 +55,32 @@ pub struct Destination {
     pub desk: Option<ScanSender>,
 }
 
-/// Reads one scanner until the agent stops.
+/// Reads one scanner until the agent stops. A code that was read is stored first: nobody scans it again.
 pub async fn run(section: ScannerSection, to: Destination, context: SourceContext) -> anyhow::Result<()> {
-    let stopping = context.stopping.clone();
+    let in_hand = Mutex::new(());
+    let mut reading = pin!(read_for_ever(&section, &to, &context, &in_hand));
     tokio::select! {
-        () = stopping.cancelled() => Ok(()),
-        stopped = read_for_ever(&section, &to, &context) => {
+        () = context.stopping.cancelled() => {}
+        stopped = &mut reading => {
             let _: Result<(), Stopping> = stopped;
-            Ok(())
+            return Ok(());
         }
     }
+    tokio::select! {
+        _ = &mut reading => {}
+        _ = in_hand.lock() => {}
+    }
+    Ok(())
 }
 
-async fn read_for_ever(section: &ScannerSection, to: &Destination, context: &SourceContext) -> Result<(), Stopping> {
-    let mut reader = Reader::new(section, to, context);
+/// `in_hand` is held while a code is.
+async fn read_for_ever(
+    section: &ScannerSection,
+    to: &Destination,
+    context: &SourceContext,
+    in_hand: &Mutex<()>,
+) -> Result<(), Stopping> {
+    let mut reader = Reader::new(section, to, context, in_hand);
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     let mut random = rand::make_rng::<rand::rngs::SmallRng>();
     let mut listener = None;
@@ -172,16 +186,22 @@ struct Reader<'r> {
     origin: OriginName,
     desk: Option<&'r ScanSender>,
     last: Option<(Vec<u8>, Monotonic)>,
+    in_hand: &'r Mutex<()>,
 }
 
 impl<'r> Reader<'r> {
-    fn new(section: &'r ScannerSection, to: &'r Destination, context: &'r SourceContext) -> Reader<'r> {
+    fn new(
+        section: &'r ScannerSection,
+        to: &'r Destination,
+        context: &'r SourceContext,
+        in_hand: &'r Mutex<()>,
+    ) -> Reader<'r> {
         let origin = match &section.machine {
             Some(machine) => OriginName::machine(machine.clone()),
             None => OriginName { kind: OriginKind::Station, name: to.station.clone() },
         };
         let desk = to.desk.as_ref().filter(|_| section.for_operators);
-        Reader { section, context, origin, desk, last: None }
+        Reader { section, context, origin, desk, last: None, in_hand }
     }
 
     fn connected(&self, backoff: &mut Backoff, how: &str) {
@@ -214,6 +234,7 @@ impl<'r> Reader<'r> {
                     Ok(read) => framer.push(&bytes[..read.map_err(|error| Ended::Io("cannot read".into(), error))?]),
                 }
             };
+            let _in_hand = self.in_hand.lock().await;
             for frame in frames {
                 if self.store(frame).await?
                     && let Some(reply) = &self.section.stored_reply
@@ -248,6 +269,7 @@ impl<'r> Reader<'r> {
     }
 
     async fn store_all(&mut self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Ended> {
+        let _in_hand = self.in_hand.lock().await;
         for frame in frames {
             self.store(frame).await?;
         }

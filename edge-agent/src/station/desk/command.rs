@@ -72,6 +72,11 @@ pub(in crate::station) enum Command {
 }
 
 impl Request {
+    /// By one of the agent, not on the page.
+    pub(super) fn is_by_scanner(&self) -> bool {
+        matches!(&self.command, Command::Scan(code) if matches!(code.by, ScannedBy::Scanner { .. }))
+    }
+
     /// When what is asked for happened, if that was before it was asked for.
     pub(in crate::station) fn taken(&self) -> Option<Moment> {
         match &self.command {

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::batch::OriginKind;
+use protocol::correction::Corrections;
 use protocol::event::EventKind;
 use protocol::id::{Name, Seq};
 use protocol::limits::EVENT_BODY_BYTES_MAX;
@@ -42,6 +43,9 @@ pub(super) use stops::is_shown;
 
 /// Entries that are remembered, so that the same one sent again is known.
 const ENTRIES_MAX: usize = 200;
+/// Codes that scanners of the agent read are never sent again: they are remembered to be shown, and must not push out what
+/// people entered.
+const READ_BY_SCANNERS_MAX: usize = 50;
 /// A note of a person.
 const NOTE_CHARS_MAX: usize = 1_000;
 /// Work orders set aside at one machine whose pieces are remembered.
@@ -115,6 +119,9 @@ pub(super) struct Entry {
     pub(super) pieces: Option<pieces::Reported>,
     pub(super) undone: bool,
     meaning: Option<Meaning>,
+    /// By a scanner of the agent.
+    #[serde(default)]
+    by_scanner: bool,
 }
 
 impl Entry {
@@ -145,6 +152,8 @@ pub(super) struct Floor<'f> {
     /// The machines of this station.
     pub(super) machines: &'f [MachineNow],
     pub(super) master_data: &'f MasterData,
+    /// What was said at central of the stops of these machines.
+    pub(super) corrections: &'f Corrections,
     pub(super) rules: &'f Rules,
 }
 
@@ -213,10 +222,10 @@ impl Effect {
         self
     }
 
-    fn entry(self, id: Uuid, stamp: Stamp) -> (Entry, Vec<(OriginName, EventKind)>) {
+    fn entry(self, request: &Request, stamp: Stamp) -> (Entry, Vec<(OriginName, EventKind)>) {
         let Effect { kind, machine, operator, text, events, pieces, meaning, already: _ } = self;
-        let (said, seq, undone) = (Said::of(&events), None, false);
-        (Entry { id, stamp, kind, machine, operator, text, said, seq, pieces, undone, meaning }, events)
+        let (id, said, seq, undone, by_scanner) = (request.id, Said::of(&events), None, false, request.is_by_scanner());
+        (Entry { id, stamp, kind, machine, operator, text, said, seq, pieces, undone, meaning, by_scanner }, events)
     }
 }
 
@@ -251,9 +260,7 @@ impl Desk {
     pub(super) fn decide(&self, request: &Request, floor: &Floor<'_>) -> Result<Decision, Refusal> {
         match &request.command {
             Command::Undo { operator } => self.take_back(request.id, operator, floor),
-            Command::Scan(code) if matches!(code.by, ScannedBy::Scanner { .. }) => {
-                Ok(self.take_from_scanner(request, code, floor))
-            }
+            Command::Scan(code) if request.is_by_scanner() => Ok(self.take_from_scanner(request, code, floor)),
             _ => self.enter(request, floor),
         }
     }
@@ -271,7 +278,7 @@ impl Desk {
             return Err(RefusalCode::Invalid.because("This is too long to be stored."));
         }
         let already = effect.already;
-        let (entry, events) = effect.entry(request.id, floor.now);
+        let (entry, events) = effect.entry(request, floor.now);
         let answer = entry.answer(already);
         if already {
             return Ok(Decision { desk: self.clone(), events: Vec::new(), answer });
@@ -281,9 +288,14 @@ impl Desk {
     }
 
     fn remember(&mut self, entry: Entry) {
+        let by_scanner = entry.by_scanner;
         self.entries.push_back(entry);
-        while self.entries.len() > ENTRIES_MAX {
-            self.entries.pop_front();
+        let alike = |it: &Entry| it.by_scanner == by_scanner;
+        let most = if by_scanner { READ_BY_SCANNERS_MAX } else { ENTRIES_MAX };
+        if self.entries.iter().filter(|it| alike(it)).count() > most
+            && let Some(oldest) = self.entries.iter().position(alike)
+        {
+            self.entries.remove(oldest);
         }
     }
 

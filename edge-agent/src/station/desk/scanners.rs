@@ -52,7 +52,7 @@ impl Desk {
         let mut effect = Effect::new(EntryKind::Scan, None, code.machine(), text);
         effect.events = events(code, floor);
         let is_badge = effect.events.is_empty();
-        let (entry, events) = effect.entry(request.id, floor.now);
+        let (entry, events) = effect.entry(request, floor.now);
         let answer = entry.answer(false);
         if !is_badge {
             desk.remember(entry);

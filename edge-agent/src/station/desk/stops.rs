@@ -1,5 +1,6 @@
 //! What people say of stops: why, a note, and that one was two.
 
+use protocol::correction::SHOWN_FOR_US;
 use protocol::event::{DowntimeEntry, EventKind};
 use protocol::id::{Name, StopId};
 use protocol::time::UtcMicros;
@@ -9,12 +10,9 @@ use crate::reading::OriginName;
 use crate::signals::RecentStop;
 use crate::station::api::{EntryKind, Refusal, RefusalCode};
 
-/// Stops are explained for so long.
-pub(in crate::station) const EXPLAINED_FOR_US: i64 = 24 * 3_600_000_000;
-
 /// Whether a stop is still shown: it lasts, or ended within a day.
 pub(in crate::station) fn is_shown(stop: &RecentStop, now: UtcMicros) -> bool {
-    stop.ended_at.is_none_or(|ended_at| now.since(ended_at) < EXPLAINED_FOR_US)
+    stop.ended_at.is_none_or(|ended_at| now.since(ended_at) < SHOWN_FOR_US)
 }
 
 impl Desk {
@@ -78,6 +76,10 @@ impl Desk {
 }
 
 fn find<'f>(machine: &Name, stop: &str, floor: &Floor<'f>) -> Result<&'f RecentStop, Refusal> {
+    if stop.starts_with('-') {
+        let detail = "This part was split off at central. Explain it on the dashboard.";
+        return Err(RefusalCode::NotAllowed.because(detail));
+    }
     let number = stop.parse().ok().map(StopId);
     let found = floor.machines.iter().find(|it| it.live.machine == *machine);
     let Some(machine) = found else { return Err(floor.machine(machine).err().unwrap_or_else(unknown)) };

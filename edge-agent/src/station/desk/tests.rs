@@ -16,6 +16,7 @@ struct Bench {
     now: Stamp,
     machines: Vec<MachineNow>,
     master_data: MasterData,
+    corrections: Corrections,
     rules: Rules,
     station: Name,
     events: Vec<EventKind>,
@@ -74,6 +75,7 @@ impl Bench {
             now: Stamp { at: START, monotonic: Monotonic { boot: 1, us: 1_000_000 } },
             machines: vec![machine("press", true), machine("packer", false)],
             master_data,
+            corrections: Corrections::default(),
             rules,
             station: name("hall-1"),
             events: Vec::new(),
@@ -89,6 +91,7 @@ impl Bench {
             station: &self.station,
             machines: &self.machines,
             master_data: &self.master_data,
+            corrections: &self.corrections,
             rules: &self.rules,
         }
     }

@@ -1,6 +1,7 @@
 //! Against a real TLS server that misbehaves.
 
 use process::clock::SystemClock;
+use protocol::correction::{CorrectedStop, Corrections, SaidAtCentral};
 use protocol::enrolment::{EnrolmentCode, KeyFingerprint};
 use protocol::event::{Count, CountBasis, EventKind, PieceQuality, RawEvent};
 use protocol::id::{AgentId, Name};
@@ -214,6 +215,61 @@ async fn the_first_batch_is_a_heartbeat_with_status_and_an_append_wakes_the_upli
     let (revision, master_data) = agent.buffer.master_data().await.unwrap();
     assert_eq!((revision, master_data.is_some()), (3, true));
     assert_eq!(batches.last().unwrap().master_data_revision, 3);
+}
+
+fn corrections(revision: u128, stops: &[i64]) -> Corrections {
+    let stop = |stop: &i64| CorrectedStop {
+        machine: Name::new("press-1").unwrap(),
+        stop: *stop,
+        began_at: NOVEMBER,
+        reason: None,
+        split: Some(SaidAtCentral { by: "Eve".to_owned(), at: NOVEMBER }),
+    };
+    Corrections { revision: Uuid::from_u128(revision), stops: stops.iter().map(stop).collect() }
+}
+
+#[tokio::test]
+async fn what_was_said_at_central_is_asked_for_when_it_is_another_and_takes_the_place_of_what_was_told_before() {
+    let central = FakeCentral::start(&[]).await;
+    let agent = Agent::start(&central, 1).await;
+    agent.acknowledged(1).await;
+    let mut appended = 1;
+    // Said, said again, restored from a backup, from one of before anything was said.
+    for told in [corrections(7, &[-1]), corrections(8, &[-1, -2]), corrections(7, &[-1]), corrections(0, &[])] {
+        central.with(|ledger| ledger.corrections = Some(told.clone()));
+        appended += 1;
+        agent.append(appended).await;
+        until("it is stored", async || agent.buffer.corrections().await.unwrap() == told).await;
+        appended += 1;
+        agent.append(appended).await;
+        agent.acknowledged(appended).await;
+    }
+    assert_eq!(central.with(|ledger| ledger.corrections_asked), 4, "once for each");
+    assert_eq!(agent.view.borrow().failures, 0);
+}
+
+#[tokio::test]
+async fn a_central_that_knows_of_no_corrections_is_not_asked_and_leaves_what_is_stored() {
+    let central = FakeCentral::start(&[]).await;
+    let agent = Agent::start(&central, 1).await;
+    agent.buffer.set_corrections(&corrections(7, &[-1])).await.unwrap();
+    agent.append(2).await;
+    agent.acknowledged(2).await;
+    assert_eq!(central.with(|ledger| ledger.corrections_asked), 0);
+    assert_eq!(agent.buffer.corrections().await.unwrap(), corrections(7, &[-1]));
+}
+
+#[tokio::test]
+async fn an_answer_about_corrections_that_does_not_come_holds_up_nothing() {
+    // The batch is answered, what follows it is not.
+    let central = FakeCentral::start(&[Fault::At(NOVEMBER), Fault::Close]).await;
+    central.with(|ledger| ledger.corrections = Some(corrections(7, &[-1])));
+    let agent = Agent::start(&central, 1).await;
+    agent.acknowledged(1).await;
+    agent.append(2).await;
+    agent.acknowledged(2).await;
+    assert_eq!(agent.buffer.corrections().await.unwrap(), Corrections::default());
+    agent.is(UplinkState::Connected).await;
 }
 
 #[tokio::test]

@@ -16,16 +16,36 @@ export async function post(path: string, body: unknown): Promise<Answer> {
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    const answer = await response.json().catch(() => null);
-    if (response.ok && answer) return { is: "stored", stored: answer as Stored };
-    const refusal = answer as Refusal | null;
-    const isFinal = response.status >= 400 && response.status < 500 && ![408, 425, 429].includes(response.status);
-    if (isFinal && refusal?.code !== "not_stored") {
-      return { is: "refused", refusal: refusal ?? { code: "invalid", detail: `${response.status}` } };
-    }
-    return { is: "not_stored", why: refusal?.detail ?? null };
+    return understood(response.status, await response.json().catch(() => null));
   } catch {
     return { is: "not_stored", why: null };
+  }
+}
+
+/**
+ * What an answer says. A refusal in the agent's own words is final, whatever its status: a PIN that is locked, sent again,
+ * would stay locked, and hold up what was entered after it. Whatever else is between here and the agent may pass.
+ */
+export function understood(status: number, answer: unknown): Answer {
+  if (status >= 200 && status < 300 && answer) return { is: "stored", stored: answer as Stored };
+  const refusal = answer as Partial<Refusal> | null;
+  if (refusal?.code && refusal.code !== "not_stored") return { is: "refused", refusal: refusal as Refusal };
+  const mayPass = refusal?.code === "not_stored" || status < 400 || status >= 500 || [408, 425, 429].includes(status);
+  if (!mayPass) return { is: "refused", refusal: { code: "invalid", detail: `${status}` } };
+  return { is: "not_stored", why: refusal?.detail ?? null };
+}
+
+/** The program of a page, by the name that every build gives it anew. */
+export const programOf = (page: string): string | null =>
+  /<script type="module"[^>]*\ssrc="([^"]+)"/.exec(page)?.[1] ?? null;
+
+/** The program of the page that the agent serves at this time; null when it cannot be told. */
+export async function servedProgram(): Promise<string | null> {
+  try {
+    const response = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return response.ok ? programOf(await response.text()) : null;
+  } catch {
+    return null;
   }
 }
 

@@ -127,7 +127,7 @@ test("a reload loses nothing and says how it ended", async () => {
   after.storage = before.storage;
   const late: [Waiting, Outcome][] = [];
   const second = new Outbox(after);
-  second.onLate = (waiting, outcome) => late.push([waiting, outcome]);
+  second.onLate((waiting, outcome) => void late.push([waiting, outcome]));
   await settled();
   expect(after.sent.map(({ path }) => path)).toEqual(["pieces", "shift-note"]);
   expect(late.map(([{ label }, { is }]) => [label, is])).toEqual([
@@ -192,4 +192,36 @@ test("what another version of the page left behind does no harm", () => {
 
 test("pauses grow and end at some seconds", () => {
   expect([1, 2, 3, 4, 5, 6, 100].map(pauseAfter)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+});
+
+test("what became of an entry of an earlier life is told also when the agent was quicker than the page", async () => {
+  const before = new Bench();
+  before.answers.push(unreachable);
+  void new Outbox(before).send("pieces", { id: "a" }, "5 good");
+  await settled();
+  const after = new Bench();
+  after.storage = before.storage;
+  after.answers.push({ is: "refused", refusal: { code: "not_logged_on", detail: "Log on first." } });
+  const outbox = new Outbox(after);
+  await settled();
+  expect(outbox.waiting()).toEqual([]);
+  const late: string[] = [];
+  outbox.onLate(({ label }, { is }) => void late.push(`${label} ${is}`));
+  expect(late).toEqual(["5 good refused"]);
+});
+
+test("entries keep their order over a reload, also when the clock was set back between them", async () => {
+  const before = new Bench();
+  before.answers.push(unreachable);
+  const outbox = new Outbox(before);
+  before.clock = 50_000;
+  void outbox.send("pieces", { id: "a" }, "5 good");
+  before.clock = 1_000;
+  void outbox.send("pieces/undo", { id: "a" }, "Undo");
+  await settled();
+  const after = new Bench();
+  after.storage = before.storage;
+  new Outbox(after);
+  await settled();
+  expect(after.sent.map(({ path }) => path)).toEqual(["pieces", "pieces/undo"]);
 });

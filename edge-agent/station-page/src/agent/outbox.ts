@@ -50,14 +50,20 @@ export class Outbox {
   private items: readonly Waiting[] = [];
   private readonly settle = new Map<string, (outcome: Outcome) => void>();
   private readonly watchers = new Set<() => void>();
-  /** Told of entries that an earlier life of the page had made. */
-  onLate: (waiting: Waiting, outcome: Outcome) => void = () => {};
+  private late: ((waiting: Waiting, outcome: Outcome) => void) | null = null;
+  private untold: [Waiting, Outcome][] = [];
   private isSending = false;
   private cancelPause: (() => void) | null = null;
 
   constructor(private readonly surroundings: Surroundings) {
     this.items = kept(surroundings.storage);
     void this.sendNext();
+  }
+
+  /** Told of entries that an earlier life of the page had made, also of those that were answered before anybody listened. */
+  onLate(listener: (waiting: Waiting, outcome: Outcome) => void): void {
+    this.late = listener;
+    for (const told of this.untold.splice(0)) listener(...told);
   }
 
   waiting = (): readonly Waiting[] => this.items;
@@ -70,7 +76,9 @@ export class Outbox {
   /** `secret` entries are never written down: they are lost with the page. */
   send(path: string, body: { id: string }, label: string, { secret = false } = {}): Promise<Outcome> {
     const key = `${path} ${body.id}`;
-    const waiting = { key, path, body, label, made_at: this.surroundings.now(), attempts: 0, why: null };
+    // In the order they were made, also where the clock is set back in between.
+    const made_at = Math.max(this.surroundings.now(), (this.items.at(-1)?.made_at ?? 0) + 1);
+    const waiting = { key, path, body, label, made_at, attempts: 0, why: null };
     if (!secret) keep(this.surroundings.storage, waiting);
     const outcome = new Promise<Outcome>((resolve) => this.settle.set(key, resolve));
     this.change([...this.items, waiting]);
@@ -116,7 +124,8 @@ export class Outbox {
     const settle = this.settle.get(key);
     this.settle.delete(key);
     if (settle) settle(outcome);
-    else this.onLate(item, outcome);
+    else if (this.late) this.late(item, outcome);
+    else this.untold.push([item, outcome]);
   }
 
   private change(items: readonly Waiting[]): void {

@@ -8,6 +8,7 @@ import { Icon } from "../ui/icon";
 import { Panel } from "../ui/panel";
 import { AtCentral, isHeldUp, NotStored } from "./entry-marks";
 import { entryText } from "./entry-text";
+import { notStoredText } from "./feedback";
 import { useUndo } from "./feedback-bar";
 
 /** What was entered here, newest first; on top what is not stored yet. */
@@ -36,7 +37,7 @@ function WaitingRow({ item }: { item: Waiting }) {
     <li className="flex min-h-16 flex-wrap items-center gap-x-4 gap-y-2 rounded-card border-2 border-warning bg-warning-soft px-4 py-2">
       <span className="min-w-0 flex-1 text-lg">
         <ForeignText max={160}>{item.label}</ForeignText>
-        {item.why && <span className="block text-ink-soft text-sm">{visibleText(item.why)}</span>}
+        {item.why && <span className="block text-ink-soft text-sm">{visibleText(notStoredText(item.why, texts))}</span>}
       </span>
       <NotStored />
       {isHeldUp(waiting) && !asks && <Button onClick={() => setAsks(true)}>{texts.discard}</Button>}

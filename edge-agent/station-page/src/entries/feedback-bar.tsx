@@ -4,7 +4,7 @@ import { useStation } from "../station/station";
 import { Button } from "../ui/button";
 import { Icon, type IconName } from "../ui/icon";
 import { isHeldUp } from "./entry-marks";
-import type { Feedback } from "./feedback";
+import { type Feedback, notStoredText } from "./feedback";
 
 type Shown = Feedback["is"] | "not_stored_yet";
 
@@ -42,7 +42,7 @@ export function FeedbackBar({ feedback, onDismiss }: { feedback: Feedback | null
     already: texts.already_done,
     rejected: texts.rejected,
   };
-  const detail = shown === "not_stored_yet" ? (item?.why ?? texts.not_stored_yet_hint) : null;
+  const detail = shown === "not_stored_yet" ? notStoredText(item?.why ?? null, texts) : null;
   return (
     <div
       className="pointer-events-none fixed inset-x-0 top-0 z-30 flex justify-center p-1"

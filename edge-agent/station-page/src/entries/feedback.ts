@@ -80,3 +80,8 @@ export function refusalText({ code, detail, retry_at }: Refusal, texts: Texts, f
   const said = texts.refusals?.[code] ?? detail;
   return retry_at && texts.refusals ? `${said} ${texts.try_again_at(formats.time(retry_at))}` : said;
 }
+
+/** Why an entry is still kept here: what the agent says, else that it says nothing. */
+export function notStoredText(why: string | null, texts: Texts): string {
+  return why === null ? texts.not_stored_yet_hint : (texts.refusals?.not_stored ?? why);
+}

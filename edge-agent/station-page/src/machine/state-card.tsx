@@ -4,8 +4,9 @@ import type { Machine, Stop } from "../api";
 import { useStation } from "../station/station";
 import { Button } from "../ui/button";
 import { ReasonGrid } from "../ui/reason-grid";
+import { AtCentral } from "./at-central";
 import { StateMark } from "./state-mark";
-import { isUnexplained, reasonTitle, runningStop } from "./stops";
+import { isUnexplained, runningStop, titleOf } from "./stops";
 
 /** The state, seen from across the aisle, and the question that a stop without a reason asks. */
 export function StateCard({ machine }: { machine: Machine }) {
@@ -38,9 +39,12 @@ function Explained({ machine, stop }: { machine: Machine; stop: Stop }) {
   const { view, texts, open } = useStation();
   return (
     <div className="mt-2 flex flex-wrap items-center justify-between gap-3">
-      <p className="text-2xl">
-        <ForeignText max={60}>{reasonTitle(view.reasons.downtime, stop.reason ?? "")}</ForeignText>
-      </p>
+      <div>
+        <p className="text-2xl">
+          <ForeignText max={60}>{titleOf(view.reasons.downtime, stop) ?? ""}</ForeignText>
+        </p>
+        <AtCentral stop={stop} />
+      </div>
       <Button onClick={() => open({ is: "stop", machine: machine.name, stop: stop.stop })}>
         {texts.change_reason}
       </Button>

@@ -1,4 +1,5 @@
 import { useId, useState } from "react";
+import { ForeignText } from "screens";
 import { newId } from "../agent/agent";
 import type { Machine, Stop } from "../api";
 import { useDraft } from "../entries/drafts";
@@ -7,7 +8,9 @@ import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
 import { Panel } from "../ui/panel";
 import { ReasonGrid } from "../ui/reason-grid";
+import { AtCentral } from "./at-central";
 import { SplitForm } from "./split-form";
+import { titleOf } from "./stops";
 import { StopTimes } from "./stops-panel";
 
 const MAXIMUM_NOTE = 1_000;
@@ -22,8 +25,16 @@ export function StopPanel({ machine, stop }: { machine: Machine; stop: Stop }) {
     ["note", "note", texts.note],
     ["split", "split", texts.split],
   ] as const;
+  if (stop.split_at_central !== null) {
+    return (
+      <Panel wide title={<StopTitle stop={stop} />} onBack={toList}>
+        <Holds stop={stop} />
+      </Panel>
+    );
+  }
   return (
     <Panel wide title={<StopTitle stop={stop} />} onBack={toList}>
+      <Holds stop={stop} />
       <div className="mb-4 grid grid-cols-3 gap-2">
         {parts.map(([key, icon, word]) => (
           <Button
@@ -54,6 +65,28 @@ export function StopPanel({ machine, stop }: { machine: Machine; stop: Stop }) {
       {part === "note" && <NoteForm machine={machine} stop={stop} onDone={toList} />}
       {part === "split" && <SplitForm machine={machine} stop={stop} onDone={toList} />}
     </Panel>
+  );
+}
+
+/** What was said at central stands above what may be entered, so that nobody enters it in vain unknowingly. */
+function Holds({ stop }: { stop: Stop }) {
+  const { view, texts } = useStation();
+  const { corrected, split_at_central } = stop;
+  if (corrected === null && split_at_central === null) return null;
+  const title = titleOf(view.reasons.downtime, stop);
+  return (
+    <section aria-label={texts.from_central} className="mb-4 rounded-card border-2 border-line bg-raised p-4 text-lg">
+      <strong className="block text-xl">
+        {title === null ? texts.no_reason : <ForeignText max={60}>{title}</ForeignText>}
+      </strong>
+      <AtCentral stop={stop} />
+      {corrected?.why && (
+        <p>
+          <ForeignText max={500}>{corrected.why}</ForeignText>
+        </p>
+      )}
+      <p className="mt-2">{split_at_central ? texts.explain_at_central : texts.central_holds}</p>
+    </section>
   );
 }
 

@@ -3,7 +3,8 @@ import type { Machine, Stop } from "../api";
 import { useStation } from "../station/station";
 import { Icon } from "../ui/icon";
 import { Panel } from "../ui/panel";
-import { isUnexplained, reasonTitle } from "./stops";
+import { AtCentral } from "./at-central";
+import { isUnexplained, titleOf } from "./stops";
 
 /** The stops of the last day; those without a reason stand out. */
 export function StopsPanel({ machine }: { machine: Machine }) {
@@ -25,6 +26,7 @@ export function StopsPanel({ machine }: { machine: Machine }) {
 function Row({ machine, stop }: { machine: Machine; stop: Stop }) {
   const { view, texts, open } = useStation();
   const missing = isUnexplained(stop);
+  const title = titleOf(view.reasons.downtime, stop);
   return (
     <button
       type="button"
@@ -34,12 +36,9 @@ function Row({ machine, stop }: { machine: Machine; stop: Stop }) {
       <span className="min-w-0 flex-1">
         <strong className={`flex items-center gap-2 text-lg ${missing ? "text-warning" : ""}`}>
           {missing && <Icon name="warning" />}
-          {stop.reason === null ? (
-            texts.no_reason
-          ) : (
-            <ForeignName max={60}>{reasonTitle(view.reasons.downtime, stop.reason)}</ForeignName>
-          )}
+          {title === null ? texts.no_reason : <ForeignName max={60}>{title}</ForeignName>}
         </strong>
+        <AtCentral stop={stop} />
         {stop.note && (
           <span className="block text-ink-soft">
             <ForeignName max={120}>{stop.note}</ForeignName>

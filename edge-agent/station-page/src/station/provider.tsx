@@ -13,6 +13,7 @@ import { listen } from "../scanning/wedge";
 import { play } from "../sound";
 import { chooseLanguage, type Language, languageOf, TEXTS } from "../texts/language";
 import { Opening } from "./opening";
+import { useRenewal } from "./renewal";
 import { type Agent, type Dialog, type Order, type Requests, type Station, StationContext } from "./station";
 
 const OPERATOR = "station.operator";
@@ -58,6 +59,7 @@ export function StationProvider({
   useEffect(() => {
     if (agent.answers) outbox.wake();
   }, [agent, outbox]);
+  useRenewal(agent.answers, waiting.length === 0 && dialog === null && feedback === null);
   useEffect(() => setLanguageState(languageOf(operator)), [operator]);
   useEffect(() => {
     document.documentElement.lang = language;
@@ -179,7 +181,7 @@ export function StationProvider({
     if (view) latest.current.ask(view);
   }, [view, dialog, question]);
   useEffect(() => {
-    outbox.onLate = ({ key, label }, outcome) => latest.current.finished(key, label, outcome, true);
+    outbox.onLate(({ key, label }, outcome) => latest.current.finished(key, label, outcome, true));
     return listen({
       scanned: (text) => void latest.current.scanned(text),
       isKnown: (text) => latest.current.view?.work_orders.some(({ code }) => code === text) ?? false,

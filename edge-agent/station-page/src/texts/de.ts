@@ -1,3 +1,4 @@
+import { inGerman } from "./code-problems.de";
 import { listed, type Texts } from "./en";
 
 export const de: Texts = {
@@ -84,6 +85,13 @@ export const de: Texts = {
   planned: "Geplant",
   unplanned: "Ungeplant",
   change_reason: "Grund ändern",
+  from_central: "Von der Zentrale",
+  reason_from_central: "Grund in der Zentrale gegeben von",
+  split_at_central: "In der Zentrale geteilt von",
+  said_here: "Hier angegeben:",
+  central_holds:
+    "Dieser Grund gilt. Was hier eingegeben wird, bleibt erhalten und ist in der Zentrale daneben zu sehen.",
+  explain_at_central: "Dieser Teil entstand in der Zentrale. Dort, auf dem Dashboard, wird er begründet.",
   no_reason: "Kein Grund",
   no_reasons_known: "Hier sind noch keine Gründe bekannt: Sie kommen von der Zentrale.",
   no_stops: "Kein Stillstand in den letzten 24 Stunden.",
@@ -175,7 +183,7 @@ export const de: Texts = {
     at_machine: (what, machine) => `${what} an ${machine}`,
     planned_for: (what, machine) => `${what}. Geplant war ${machine}.`,
     planned_elsewhere: (order, machine) => `${order} ist für ${machine} geplant, die nicht an dieser Station steht.`,
-    problem: (code, problem) => `${code} ist kein gültiger Code: ${problem}`,
+    problem: (code, problem) => `${code} ist kein gültiger Code: ${inGerman(problem)}`,
     unknown_work_order: (code) => `${code}: Diesen Auftrag gibt es hier nicht`,
     earlier: (time, what) => `Um ${time}: ${what}`,
   },

@@ -169,3 +169,19 @@ fn a_scanner_at_a_machine_of_no_station_is_stored_and_nothing_to_the_people_here
     bench.read(3, "secret", Some("18"), Some("lathe"));
     assert_eq!((bench.scans(), &bench.desk), (2, &before), "a badge is not even stored");
 }
+
+#[test]
+fn codes_of_a_busy_scanner_push_out_nothing_that_a_person_entered() {
+    let mut bench = Bench::new();
+    bench.log_on("17");
+    bench.log_on("18");
+    bench.enter(1, pieces("press", [0, 3, 0])).unwrap();
+    for code in 1_000..1_500 {
+        bench.read(code, &format!("LABEL-{code}"), None, Some("press"));
+    }
+    assert!(bench.desk.entries.len() < 300, "what is remembered is bounded all the same");
+    let events = bench.events.len();
+    assert!(bench.enter(1, pieces("press", [0, 3, 0])).unwrap().already, "sent again, for the answer was lost");
+    assert_eq!(bench.events.len(), events);
+    bench.enter(1, undo()).expect("within its window");
+}
