@@ -1,7 +1,7 @@
 export { serverNow, setServerTime, watchClock } from "./clock.ts";
 export { ageText, durationText, roundDurationText } from "./duration.ts";
 export { Age, Duration, Elapsed, useAsTimePasses } from "./elapsed.tsx";
-export { ForeignText } from "./foreign-text.tsx";
+export { ForeignName, ForeignText } from "./foreign-text.tsx";
 export { decimalText, type MomentStyle, momentText, numberText, percentText } from "./formats.ts";
 export {
   isAbnormal,

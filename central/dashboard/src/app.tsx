@@ -27,14 +27,23 @@ const queries = new QueryClient({
 
 const pages = createPages(queries);
 
-/** Shows the log-in page; after it one comes back to this address. */
+/**
+ * Nobody is logged on any more. A page in the shell waits for the log-in where it is, with what was typed into it; a
+ * wall shows the log-in page, and comes back after it.
+ */
 function loggedOut(): void {
   const before = queries.getQueryData(sessionQuery.queryKey);
   if (before === undefined || before === null) return;
   rememberLoggedOn(false);
   feed.close();
   queries.setQueryData(sessionQuery.queryKey, null);
-  void pages.navigate({ to: "/login", search: { next: ownHref(pages.state.location), expired: true }, replace: true });
+  leaveWall();
+}
+
+function leaveWall(): void {
+  const { location } = pages.state;
+  if (location.pathname !== "/kiosk") return;
+  void pages.navigate({ to: "/login", search: { next: ownHref(location), expired: true }, replace: true });
 }
 
 /** The stream was refused: if nobody is logged on any more, that is why. */
@@ -42,7 +51,7 @@ async function askWhoIsLoggedOn(): Promise<void> {
   const session = await queries.fetchQuery({ ...sessionQuery, staleTime: 0, retry: false }).catch(() => undefined);
   if (session !== null) return;
   feed.close();
-  void pages.navigate({ to: "/login", search: { next: ownHref(pages.state.location), expired: true }, replace: true });
+  leaveWall();
 }
 
 export function start(): void {

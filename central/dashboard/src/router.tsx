@@ -65,7 +65,11 @@ async function onlyLoggedOn({
 }): Promise<void> {
   const session = await context.queries.ensureQueryData(sessionQuery);
   const next = ownHref(location);
-  if (!session) throw redirect({ to: "/login", search: next === "/" ? {} : { next } });
+  if (!session) {
+    // It was opened before anybody knew.
+    feed.close();
+    throw redirect({ to: "/login", search: next === "/" ? {} : { next } });
+  }
   feed.open();
 }
 
@@ -111,9 +115,14 @@ const kiosk = createRoute({
 const machine = createRoute({
   getParentRoute: () => shell,
   path: "/machines/$machine",
-  validateSearch: (search): RangeSearch & { show?: MachineView | undefined } => ({
+  validateSearch: (
+    search,
+  ): RangeSearch & { show?: MachineView | undefined; kind?: string | undefined; micro?: true | undefined } => ({
     ...rangeSearch(search),
     show: oneOf(...MACHINE_VIEWS)(search.show),
+    // Of events, and of stops: what else is shown of them.
+    kind: text(search.kind),
+    micro: flag(search.micro),
   }),
   component: lazyRouteComponent(() => import("./pages/machine/machine-page.tsx"), "MachinePage"),
 });

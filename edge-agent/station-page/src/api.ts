@@ -21,7 +21,7 @@ export interface View {
   /** Log-ons survive a restart of the page, the agent and the computer. */
   operators: LoggedOn[];
   machines: Machine[];
-  /** Active work orders, due first; those of other machines last. */
+  /** Active work orders, due first; those of other machines last. At most `WORK_ORDERS_SHOWN`. */
   work_orders: WorkOrder[];
   /** Reasons for stops and for scrap and rework. */
   reasons: { downtime: Reason[]; pieces: Reason[] };
@@ -47,6 +47,9 @@ export interface FromScanner {
   /** A refused code is stored all the same, unless it is a badge; what it asks for is not done. */
   outcome: { is: "stored"; stored: Scanned } | { is: "refused"; refusal: Refusal };
 }
+
+/** More are not listed; any can be scanned. */
+export const WORK_ORDERS_SHOWN = 200;
 
 export interface Central {
   reachable: boolean;

@@ -2,7 +2,7 @@ import { expect, type Page } from "@playwright/test";
 import { SCREENS } from "../preconditions.ts";
 import { settled } from "../stage/look.ts";
 import { logIn } from "../stage/people.ts";
-import { type MachineName, PLANT, TITLES } from "../stage/plant.ts";
+import { type MachineName, PLANT, type Plant, TITLES } from "../stage/plant.ts";
 import { SIZES, test } from "../stage/scenario.ts";
 
 test.use({ scene: "dashboard" });
@@ -66,7 +66,7 @@ test("a stop is explained on the page of all stops, and corrected with both reas
   await tile(page, "welder-1")
     .getByRole("link", { name: /1 unexplained/ })
     .click();
-  await expect(page).toHaveURL(new RegExp(`/stops\\?machine=${plant.id("welder-1")}`));
+  await expect(page).toHaveURL(new RegExp(`/stops\\?.*machine=${plant.id("welder-1")}`));
   await page.getByRole("button", { name: /^Explain the stop of welder-1/ }).click();
   const dialog = page.getByRole("dialog");
   // By keyboard alone: what is left of the reasons is chosen by Enter, and saved by Enter.
@@ -211,16 +211,137 @@ test("a session that ended leads to the log-in and back to where one was", async
   await expect(page.getByRole("heading", { level: 1, name: "Stops" })).toBeVisible();
   await expect(page).toHaveURL(/\/stops\?all=true/);
 
-  const { users } = await plant.api.ask<{ users: { id: number; name: string }[] }>("GET", "/users");
-  await plant.api.ask("DELETE", `/users/${users.find(({ name }) => name === "leo")?.id}/sessions`);
+  await endSessionsOf(plant, "leo");
   await page.getByText("Today", { exact: true }).first().click();
   await expect(page.getByText("Your session has ended.")).toBeVisible();
   await logIn(page, leo);
-  await expect(page.getByRole("heading", { level: 1, name: "Stops" })).toBeVisible();
+  await expect(page.getByText("Your session has ended.")).toBeHidden();
+  await expect(page.getByRole("banner").getByRole("status")).toHaveText("Live");
   await page.getByRole("button", { name: "Menu of Leo Lang" }).click();
   await page.getByRole("button", { name: "Log out" }).click();
   await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
 });
+
+test("the log-in page asks for nothing on behalf of somebody whose session ended", async ({ plant, people, visit }) => {
+  visit.provokes(/status of 401/);
+  const lou = await people.letIn("lou", "operator", "Lou Lang");
+  const page = await visit.stranger();
+  await logIn(page, lou);
+  await expect(plantNow(page)).toBeVisible();
+  await endSessionsOf(plant, "lou");
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "Log in" })).toBeVisible();
+  const pause_ms = 5_000;
+  const asked = page.waitForRequest(/\/api\/v1\/live/, { timeout: pause_ms });
+  await expect(asked).rejects.toThrow(/Timeout/);
+});
+
+test("a session that ends in the middle of a form takes nothing along that was typed", async ({
+  stage,
+  plant,
+  people,
+  visit,
+}) => {
+  visit.provokes(/status of 401/);
+  const lea = await people.letIn("lea", "shift_lead", "Lea Lang");
+  await stage.machine("packer-2", { state: "stopped" });
+  const page = await visit.stranger(`/stops?machine=${plant.id("packer-2")}`);
+  await logIn(page, lea);
+  await page.getByRole("button", { name: /^Explain the stop of packer-2/ }).click();
+  const stop = page.getByRole("dialog", { name: TITLES["packer-2"] });
+  await stop.getByRole("button", { name: "Note", exact: true }).click();
+  await stop.getByLabel("Note").fill("The film tore at its weld.");
+  await endSessionsOf(plant, "lea");
+  await stop.getByRole("button", { name: "Leave note" }).click();
+  const again = page.getByRole("dialog", { name: "Log in to go on" });
+  await expect(again.getByLabel("Name")).toHaveValue("lea");
+  await expect(again.getByLabel("Password")).toBeFocused();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await expect(again, "the page behind it is nobody's").toBeVisible();
+  await again.getByLabel("Password").fill(lea.password);
+  await page.keyboard.press("Enter");
+  await expect(again).toBeHidden();
+  await expect(stop.getByLabel("Note")).toHaveValue("The film tore at its weld.");
+  await stop.getByRole("button", { name: "Leave note" }).click();
+  await expect(stop).toBeHidden();
+  await expect(page.getByText("The film tore at its weld.")).toBeVisible();
+});
+
+test("what is written of a stop is not lost by Escape, nor when somebody else explains it", async ({
+  stage,
+  plant,
+  visit,
+}) => {
+  await stage.machine("welder-2", { state: "stopped" });
+  const [page, other] = [
+    await visit.dashboard(`/stops?machine=${plant.id("welder-2")}`),
+    await visit.dashboard("/stops"),
+  ];
+  const explain = /^Explain the stop of welder-2/;
+  await page.getByRole("button", { name: explain }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Note", exact: true }).click();
+  await dialog.getByLabel("Note").fill("The torch was worn.");
+  // The browser closes what is in front on a second Escape, unless the page insists.
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await expect(dialog.getByRole("alert")).toContainText("What you changed is not saved.");
+  await dialog.getByRole("button", { name: "Keep editing" }).click();
+
+  await other.getByRole("button", { name: explain }).click();
+  await other.getByRole("radio", { name: /^Tool broken/ }).check();
+  await other.getByRole("button", { name: "Give this reason" }).click();
+  await expect(page.getByText("Every stop of this time is explained.")).toBeVisible();
+  await dialog.getByRole("button", { name: "Reason", exact: true }).click();
+  await dialog.getByRole("button", { name: "Note", exact: true }).click();
+  await expect(dialog.getByLabel("Note")).toHaveValue("The torch was worn.");
+  await dialog.getByRole("button", { name: "Leave note" }).click();
+  await expect(dialog).toBeHidden();
+  await page.getByRole("button", { name: "All", exact: true }).click();
+  await expect(page.getByText("The torch was worn.")).toBeVisible();
+});
+
+test("the focus is in the dialog while it is open, and after it where it was", async ({ plant: _, visit }) => {
+  const page = await visit.dashboard("/records/products");
+  const opener = page.getByRole("button", { name: "New product" });
+  const dialog = page.getByRole("dialog");
+  for (const close of ["Cancel", "Close", "Escape"]) {
+    await opener.press("Enter");
+    await expect(dialog.getByLabel("Code")).toBeFocused();
+    if (close === "Escape") await page.keyboard.press("Escape");
+    else await dialog.getByRole("button", { name: close }).press("Enter");
+    await expect(dialog).toBeHidden();
+    await expect(opener).toBeFocused();
+  }
+  await page.getByRole("button", { name: "P-100" }).press("Enter");
+  await dialog.getByRole("button", { name: "Delete" }).press("Enter");
+  await expect(dialog).toHaveCount(2);
+  await page.keyboard.press("Escape");
+  await expect(dialog, "only what is in front closes").toHaveCount(1);
+  await expect(dialog.getByRole("button", { name: "Delete" })).toBeFocused();
+});
+
+test("a secret that is shown once is not lost by a slip of the finger", async ({ plant: _, visit }) => {
+  const page = await visit.dashboard("/users?show=tokens");
+  await page.getByRole("button", { name: "New token" }).click();
+  await page.getByRole("dialog").getByLabel("Name").fill("slip");
+  await page.getByRole("checkbox", { name: /^All plants/ }).check();
+  await page.getByRole("button", { name: "Create token" }).click();
+  const shown = page.getByRole("dialog", { name: "Token slip" });
+  await expect(shown.getByLabel("Token", { exact: true })).toHaveValue(/^central_/);
+  for (let slip = 0; slip < 3; slip += 1) await page.keyboard.press("Escape");
+  await expect(shown.getByLabel("Token", { exact: true })).toHaveValue(/^central_/);
+  await shown.getByRole("button", { name: "Copy" }).first().click();
+  await expect(shown.getByRole("button", { name: "Copied" })).toBeVisible();
+  await shown.getByRole("button", { name: "I have kept it" }).click();
+  await expect(shown).toBeHidden();
+});
+
+async function endSessionsOf({ api }: Plant, name: string): Promise<void> {
+  const { users } = await api.ask<{ users: { id: number; name: string }[] }>("GET", "/users");
+  await api.ask("DELETE", `/users/${users.find((user) => user.name === name)?.id}/sessions`);
+}
 
 test("this shift is among the ranges as soon as the calendar has one", async ({ plant, visit }) => {
   const page = await visit.dashboard("/stops");

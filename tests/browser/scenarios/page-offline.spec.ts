@@ -91,6 +91,29 @@ test("what was entered out of reach outlives the page", async ({ stage, plant: _
   await expect.poll(async () => await notes(stage)).toEqual([...before, "Then the battery was empty."]);
 });
 
+test("a note that was begun is there again after a slip of the glove and a reload, until it is stored", async ({
+  stage,
+  plant: _,
+  visit,
+}) => {
+  await expect(async () => await enter(stage, "log-on", { badge: anna.badge })).toPass();
+  const page = await visit.station("press-3");
+  const note = () => dialog(page).getByLabel("For the next shift");
+  await page.getByRole("button", { name: "Shift note" }).click();
+  await note().fill("Change the oil filter.");
+  await dialog(page).getByRole("button", { name: "Close" }).click();
+  await page.getByRole("button", { name: "Shift note" }).click();
+  await expect(note()).toHaveValue("Change the oil filter.");
+  await page.keyboard.press("Escape");
+  await page.reload();
+  await page.getByRole("button", { name: "Shift note" }).click();
+  await expect(note()).toHaveValue("Change the oil filter.");
+  await dialog(page).getByRole("button", { name: "Store note" }).click();
+  await expect.poll(async () => await notes(stage)).toContain("Change the oil filter.");
+  await page.getByRole("button", { name: "Shift note" }).click();
+  await expect(note()).toHaveValue("");
+});
+
 test("a dashboard out of reach is grey, says since when, refuses what it cannot save, and returns by itself", async ({
   stage,
   plant: _,

@@ -17,26 +17,30 @@ interface Look {
 
 /** The classes of a button, for a link that looks like one. */
 export const buttonClass = ({ look = "plain", small = false }: Look = {}): string =>
-  `inline-flex select-none items-center justify-center gap-2 whitespace-nowrap rounded-control border font-medium disabled:cursor-default disabled:opacity-50 ${
+  `inline-flex select-none items-center justify-center gap-2 whitespace-nowrap rounded-control border font-medium disabled:cursor-default disabled:opacity-50 aria-busy:cursor-default aria-busy:opacity-50 ${
     small ? "min-h-8 px-2.5 text-sm" : "min-h-10 px-4"
   } ${LOOKS[look]}`;
 
-/** `busy` while what it started is under way: it keeps its place and cannot be pressed twice. */
+/**
+ * `busy` while what it started is under way: it keeps its place and the focus, and cannot be pressed twice. Not disabled:
+ * a browser takes the focus from what is, and whoever works by keys begins anew.
+ */
 export function Button({
   look = "plain",
   small = false,
   busy = false,
   className = "",
   type = "button",
-  disabled,
+  onClick,
   ...rest
 }: ComponentProps<"button"> & Look & { busy?: boolean }) {
   return (
     <button
       type={type}
       className={`${buttonClass({ look, small })} ${busy ? "animate-pulse" : ""} ${className}`}
-      disabled={disabled || busy}
       aria-busy={busy || undefined}
+      aria-disabled={busy || undefined}
+      onClick={busy ? (event) => event.preventDefault() : onClick}
       {...rest}
     />
   );

@@ -15,6 +15,20 @@ export function NotRefreshed({ query }: { query: Refreshed }) {
   return <ErrorNotice error={query.error} onRetry={() => void query.refetch()} />;
 }
 
+/**
+ * The answer to another question, while the one to this is on its way: it keeps its place, so that nothing jumps, and is
+ * seen to be of before.
+ */
+export function Kept({ query, children }: { query: { isPlaceholderData: boolean }; children: ReactNode }) {
+  const old = query.isPlaceholderData;
+  return (
+    <div aria-busy={old} className={`flex flex-col gap-3 ${old ? "opacity-40 transition-opacity delay-150" : ""}`}>
+      {old && <span role="status" aria-label="Loading" />}
+      {children}
+    </div>
+  );
+}
+
 /** What was asked, or that it is on its way, or why it does not come. */
 export function Answered<Data>({
   query,
@@ -50,10 +64,10 @@ export function Listed<Page, Row>({
   return (
     <Answered query={query} rows={8}>
       {(data) => (
-        <div className="flex flex-col gap-3">
+        <Kept query={query}>
           {children(data.pages.flatMap(rowsOf))}
           <More query={query} />
-        </div>
+        </Kept>
       )}
     </Answered>
   );

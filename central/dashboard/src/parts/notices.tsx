@@ -46,13 +46,14 @@ export function ErrorNotice({ error, onRetry }: { error: unknown; onRetry?: (() 
 export function StaleNote({ since_ms, children }: { since_ms: number; children?: ReactNode }) {
   const age = useAsTimePasses(() => ageText(Date.now() - since_ms));
   return (
-    <p
-      role="status"
-      className="flex items-center gap-2 rounded-card border border-unknown bg-unknown-soft px-4 py-2 text-sm"
-    >
+    <p className="flex items-center gap-2 rounded-card border border-unknown bg-unknown-soft px-4 py-2 text-sm">
       <WarningIcon className="text-unknown" />
       <span>
-        <strong className="font-semibold">Not live.</strong> This is how it was {age}. {children}
+        {/* Its age is read when it is asked for, not aloud every second. */}
+        <strong role="status" className="font-semibold">
+          Not live.
+        </strong>{" "}
+        This is how it was {age}. {children}
       </span>
     </p>
   );

@@ -15,6 +15,9 @@ export function useSize<T extends HTMLElement>() {
   return [element, size] as const;
 }
 
+/** Whether fingers are at work: a field that takes the focus by itself brings up a keyboard over half of the screen. */
+export const isTouched = (): boolean => matchMedia("(pointer: coarse)").matches;
+
 /** Keeps the screen on where the browser can; asked again after every look away. */
 export function useScreenAwake(): void {
   useEffect(() => {

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { Button } from "./button.tsx";
 import { Dialog, DialogButtons } from "./dialog.tsx";
 import { WarningIcon } from "./icons.tsx";
@@ -6,24 +6,27 @@ import { WarningIcon } from "./icons.tsx";
 /** Text to copy, selected by one click. */
 export function Copyable({ label, text }: { label: string; text: string }) {
   const [copied, setCopied] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
   const copy = async () => {
-    // Without HTTPS there is no clipboard to write to: the text is selected, to be copied by hand.
-    if (!navigator.clipboard) return;
-    await navigator.clipboard.writeText(text).then(
-      () => setCopied(true),
-      () => undefined,
-    );
+    field.current?.select();
+    // Without HTTPS there is no clipboard to write to: what is selected is copied as by a person's keys.
+    const written = navigator.clipboard?.writeText(text).then(() => true) ?? document.execCommand("copy");
+    setCopied(await Promise.resolve(written).catch(() => false));
   };
   return (
     <div className="flex items-stretch gap-2">
       <input
+        ref={field}
         readOnly
         aria-label={label}
         value={text}
         onFocus={(event) => event.target.select()}
         className="min-h-10 w-full min-w-0 rounded-control border border-edge bg-canvas px-3 font-mono text-sm"
       />
-      {navigator.clipboard && <Button onClick={() => void copy()}>{copied ? "Copied" : "Copy"}</Button>}
+      <Button onClick={() => void copy()}>{copied ? "Copied" : "Copy"}</Button>
+      <span role="status" className="sr-only">
+        {copied ? "Copied" : ""}
+      </span>
     </div>
   );
 }
@@ -44,7 +47,7 @@ export function ShownOnce({
   onClose: () => void;
 }) {
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} onClose={onClose} stays>
       <div className="flex flex-col gap-4">
         {children}
         <Copyable label={label} text={secret} />

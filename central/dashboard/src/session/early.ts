@@ -2,15 +2,16 @@
 
 import { isScreen, screenHeaders } from "./screen-token.ts";
 
-const KEY = "logged-on";
+/** Where it is kept: other tabs hear of it. */
+export const LOGGED_ON = "logged-on";
 
 /** Whether somebody was logged on here when this browser last looked. Only a hint: the server decides. */
-export const wasLoggedOn = (): boolean => isScreen() || localStorage.getItem(KEY) !== null;
+export const wasLoggedOn = (): boolean => isScreen() || localStorage.getItem(LOGGED_ON) !== null;
 
 export function rememberLoggedOn(logged_on: boolean): void {
   if (isScreen()) return;
-  if (logged_on) localStorage.setItem(KEY, "");
-  else localStorage.removeItem(KEY);
+  if (logged_on) localStorage.setItem(LOGGED_ON, "");
+  else localStorage.removeItem(LOGGED_ON);
 }
 
 let early: Promise<Response> | undefined;

@@ -33,7 +33,8 @@ export const sessionQuery = queryOptions({
   retry: (failures, error) => failures < 3 && error instanceof Problem && error.status !== 400,
 });
 
-async function requestSession(): Promise<Session | null> {
+/** Null when nobody is logged on. */
+export async function requestSession(): Promise<Session | null> {
   // Browsers write every 401 to their console: nobody is asked about who never logged on here.
   if (!wasLoggedOn()) return null;
   const headers = { accept: "application/json", ...screenHeaders() };
@@ -50,7 +51,10 @@ async function requestSession(): Promise<Session | null> {
   return body as Session;
 }
 
-/** The session, inside the shell, where there always is one. When it ends, the last one until the log-in is shown. */
+/** Whether it ended under the open page. */
+export const useSessionEnded = (): boolean => useSuspenseQuery(sessionQuery).data === null;
+
+/** The session, inside the shell, where there always is one. When it ended, the last one until the next log-in. */
 export function useSession(): Session {
   const { data } = useSuspenseQuery(sessionQuery);
   const last = useRef(data);

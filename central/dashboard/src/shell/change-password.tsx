@@ -1,28 +1,43 @@
 import { type FormEvent, useState } from "react";
-import { problemOf } from "../api/problem.ts";
+import { type Problem, problemOf } from "../api/problem.ts";
 import { Button } from "../parts/button.tsx";
 import { Dialog, DialogButtons } from "../parts/dialog.tsx";
 import { TextField } from "../parts/field.tsx";
 import { PASSWORD_MIN_CHARACTERS } from "../session/log-in.ts";
 import { changePassword } from "../session/requests.ts";
 
+interface Fault {
+  of: "current" | "wanted" | "again";
+  text: string;
+}
+
+/** Which field it is of, in words that people know: central names them as its document does. */
+function faultOf({ status, message }: Problem): Fault {
+  if (status !== 400) return { of: "again", text: message };
+  return message.startsWith("`current`")
+    ? { of: "current", text: "This is not your current password." }
+    : { of: "wanted", text: message };
+}
+
 export function ChangePassword({ onClose }: { onClose: () => void }) {
   const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<string>();
+  const [fault, setFault] = useState<Fault>();
   const [done, setDone] = useState(false);
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const [current, wanted] = [String(form.get("current")), String(form.get("wanted"))];
-    if (wanted !== form.get("again")) return setError("The two new passwords differ: type them once more.");
+    if (wanted !== form.get("again")) {
+      return setFault({ of: "again", text: "The two new passwords differ: type them once more." });
+    }
     setBusy(true);
-    setError(undefined);
+    setFault(undefined);
     try {
       await changePassword(current, wanted);
       setDone(true);
     } catch (problem) {
-      setError(problemOf(problem).message);
+      setFault(faultOf(problemOf(problem)));
     } finally {
       setBusy(false);
     }
@@ -43,7 +58,14 @@ export function ChangePassword({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Change password" onClose={onClose}>
       <form onSubmit={submit} className="flex flex-col gap-4">
-        <TextField name="current" type="password" label="Current password" autoComplete="current-password" required />
+        <TextField
+          name="current"
+          type="password"
+          label="Current password"
+          autoComplete="current-password"
+          required
+          error={fault?.of === "current" ? fault.text : undefined}
+        />
         <TextField
           name="wanted"
           type="password"
@@ -53,6 +75,7 @@ export function ChangePassword({ onClose }: { onClose: () => void }) {
           maxLength={256}
           required
           hint={`At least ${PASSWORD_MIN_CHARACTERS} characters; a sentence is good.`}
+          error={fault?.of === "wanted" ? fault.text : undefined}
         />
         <TextField
           name="again"
@@ -60,7 +83,7 @@ export function ChangePassword({ onClose }: { onClose: () => void }) {
           label="New password, again"
           autoComplete="new-password"
           required
-          error={error}
+          error={fault?.of === "again" ? fault.text : undefined}
         />
         <DialogButtons>
           <Button onClick={onClose}>Cancel</Button>

@@ -1,17 +1,20 @@
 import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { ForeignText } from "screens";
 import { PlantOptions } from "../session/plants.tsx";
-import { useSession } from "../session/session.ts";
+import { useSession, useSessionEnded } from "../session/session.ts";
 import { ConnectionMark } from "./connection-mark.tsx";
 import { DESTINATIONS, type Destination } from "./destinations.ts";
 import { KeyboardHelp } from "./keyboard-help.tsx";
 import { useShortcuts } from "./shortcuts.ts";
 import { UserMenu } from "./user-menu.tsx";
 
+const LogInAgain = lazy(async () => ({ default: (await import("../pages/login/log-in-again.tsx")).LogInAgain }));
+
 /** What stands around every page of somebody who is logged on. */
 export function Shell() {
   const session = useSession();
+  const ended = useSessionEnded();
   const [helping, setHelping] = useState(false);
   const places = DESTINATIONS.filter((place) => session.permissions.includes(place.needs));
   const navigate = useNavigate();
@@ -49,6 +52,11 @@ export function Shell() {
       </main>
       <PhoneNavigation places={places} />
       {helping && <KeyboardHelp places={places} onClose={() => setHelping(false)} />}
+      {ended && (
+        <Suspense>
+          <LogInAgain name={session.name} />
+        </Suspense>
+      )}
     </div>
   );
 }
@@ -70,8 +78,9 @@ function TopLink({ place }: { place: Destination }) {
 const ON_PHONE = 4;
 
 function PhoneNavigation({ places }: { places: readonly Destination[] }) {
-  const more = useRef<HTMLDetailsElement>(null);
-  const close = () => more.current?.removeAttribute("open");
+  const { pathname } = useLocation();
+  const more = useRef<HTMLDivElement>(null);
+  const close = () => more.current?.hidePopover();
   const first = places.length <= ON_PHONE + 1 ? places : places.slice(0, ON_PHONE);
   const rest = places.slice(first.length);
   return (
@@ -83,14 +92,25 @@ function PhoneNavigation({ places }: { places: readonly Destination[] }) {
         <PhoneLink key={place.to} place={place} onGo={close} />
       ))}
       {rest.length > 0 && (
-        <details ref={more} className="relative flex-1">
-          <summary className="flex h-14 list-none flex-col items-center justify-center gap-0.5 text-ink-soft text-xs">
+        <>
+          <button
+            type="button"
+            popoverTarget="more-pages"
+            className={`flex h-14 flex-1 flex-col items-center justify-center gap-0.5 text-xs ${
+              rest.some(({ to }) => pathname.startsWith(to)) ? "font-semibold text-ink" : "text-ink-soft"
+            }`}
+          >
             <span aria-hidden="true" className="text-lg leading-none">
               ⋯
             </span>
             More
-          </summary>
-          <div className="absolute right-2 bottom-16 flex w-56 flex-col rounded-card bg-raised p-1 shadow-raised">
+          </button>
+          <div
+            id="more-pages"
+            ref={more}
+            popover="auto"
+            className="fixed inset-auto right-2 bottom-16 m-0 w-56 rounded-card bg-raised p-1 text-ink shadow-raised"
+          >
             {rest.map((place) => (
               <Link
                 key={place.to}
@@ -103,7 +123,7 @@ function PhoneNavigation({ places }: { places: readonly Destination[] }) {
               </Link>
             ))}
           </div>
-        </details>
+        </>
       )}
     </nav>
   );

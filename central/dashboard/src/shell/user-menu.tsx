@@ -1,5 +1,5 @@
 import { useRef, useState } from "react";
-import { ForeignText } from "screens";
+import { ForeignName, ForeignText } from "screens";
 import { Choice } from "../parts/field.tsx";
 import { DownIcon, HelpIcon, UserIcon } from "../parts/icons.tsx";
 import { useLogOut } from "../session/log-in.ts";
@@ -15,6 +15,7 @@ export function UserMenu({ onHelp }: { onHelp: () => void }) {
   const [theme, setTheme] = useState(currentTheme);
   const [palette, setPalette] = useState(currentPalette);
   const [changingPassword, setChangingPassword] = useState(false);
+  const [refused, setRefused] = useState(false);
   const close = () => menu.current?.hidePopover();
   const item = "flex min-h-10 w-full items-center gap-3 rounded-control px-3 text-left hover:bg-trough";
   return (
@@ -27,7 +28,7 @@ export function UserMenu({ onHelp }: { onHelp: () => void }) {
       >
         <UserIcon />
         <span className="hidden max-w-40 truncate lg:inline">
-          <ForeignText max={40}>{session.display_name || session.name}</ForeignText>
+          <ForeignName max={40}>{session.display_name || session.name}</ForeignName>
         </span>
         <DownIcon className="text-ink-soft" />
       </button>
@@ -97,9 +98,14 @@ export function UserMenu({ onHelp }: { onHelp: () => void }) {
           >
             Change password
           </button>
-          <button type="button" className={item} onClick={() => void logOut()}>
+          <button type="button" className={item} onClick={() => void logOut().catch(() => setRefused(true))}>
             Log out
           </button>
+          {refused && (
+            <p role="alert" className="px-3 pb-1 text-alarm text-sm">
+              Not logged out: central cannot be reached. Try again, or lock the computer.
+            </p>
+          )}
         </div>
       </div>
       {changingPassword && <ChangePassword onClose={() => setChangingPassword(false)} />}

@@ -36,18 +36,20 @@ export function ExplainStop({
 }) {
   const may = useMay("stops:write");
   const [view, setView] = useState<View>(may ? "reason" : "history");
+  const [note, setNote] = useState("");
+  const [why, setWhy] = useState("");
+  const unsaved = note.trim() !== "" || why.trim() !== "";
   return (
-    <Dialog title={<Title stop={stop} time_zone={time_zone} />} onClose={onClose} wide>
-      <div className="mb-4">
-        <Choice
-          label="What to do"
-          value={view}
-          options={may ? VIEWS : VIEWS.filter((one) => one.value === "history")}
-          onChange={setView}
-        />
-      </div>
-      {view === "reason" && <GiveReason stop={stop} onDone={onClose} />}
-      {view === "note" && <LeaveNote stop={stop} onDone={onClose} />}
+    <Dialog title={<Title stop={stop} time_zone={time_zone} />} onClose={onClose} unsaved={unsaved} wide>
+      {may ? (
+        <div className="mb-4">
+          <Choice label="What to do" value={view} options={VIEWS} onChange={setView} />
+        </div>
+      ) : (
+        <p className="mb-4 text-ink-soft text-sm">What was said of it. Shift leads and managers explain stops.</p>
+      )}
+      {view === "reason" && <GiveReason stop={stop} why={why} onWhy={setWhy} onDone={onClose} />}
+      {view === "note" && <LeaveNote stop={stop} note={note} onNote={setNote} onDone={onClose} />}
       {view === "split" && <Split stop={stop} time_zone={time_zone ?? "UTC"} onDone={onClose} />}
       {view === "history" && <StopHistory entries={stop.history ?? []} time_zone={time_zone} />}
     </Dialog>
@@ -88,7 +90,17 @@ function newKey(): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-function GiveReason({ stop, onDone }: { stop: Stop; onDone: () => void }) {
+function GiveReason({
+  stop,
+  why,
+  onWhy,
+  onDone,
+}: {
+  stop: Stop;
+  why: string;
+  onWhy: (why: string) => void;
+  onDone: () => void;
+}) {
   const reasons = useQuery(reasonsQuery(stop.plant));
   const [chosen, setChosen] = useState<string | null>(stop.reason?.code ?? null);
   const { busy, error, say } = useSaying(stop, onDone);
@@ -96,8 +108,7 @@ function GiveReason({ stop, onDone }: { stop: Stop; onDone: () => void }) {
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (chosen === null) return;
-    const why = String(new FormData(event.currentTarget).get("why") ?? "").trim();
-    say({ reason: chosen, why: why || undefined });
+    say({ reason: chosen, why: (corrects && why.trim()) || undefined });
   };
   if (reasons.isPending) return <Loading rows={4} />;
   if (reasons.isLoadingError) return <ErrorNotice error={reasons.error} onRetry={() => void reasons.refetch()} />;
@@ -112,8 +123,9 @@ function GiveReason({ stop, onDone }: { stop: Stop; onDone: () => void }) {
       <ReasonPicker reasons={reasons.data} chosen={chosen} onChoose={setChosen} />
       {corrects && (
         <TextField
-          name="why"
           label="Why is it corrected?"
+          value={why}
+          onChange={(event) => onWhy(event.target.value)}
           hint="Somebody gave a reason before; both stay in the history."
           required
           maxLength={500}
@@ -130,18 +142,28 @@ function GiveReason({ stop, onDone }: { stop: Stop; onDone: () => void }) {
   );
 }
 
-function LeaveNote({ stop, onDone }: { stop: Stop; onDone: () => void }) {
+function LeaveNote({
+  stop,
+  note,
+  onNote,
+  onDone,
+}: {
+  stop: Stop;
+  note: string;
+  onNote: (note: string) => void;
+  onDone: () => void;
+}) {
   const { busy, error, say } = useSaying(stop, onDone);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const note = String(new FormData(event.currentTarget).get("note")).trim();
-    if (note !== "") say({ note });
+    if (note.trim() !== "") say({ note: note.trim() });
   };
   return (
     <form onSubmit={submit} className="flex flex-col gap-4">
       <TextAreaField
-        name="note"
         label="Note"
+        value={note}
+        onChange={(event) => onNote(event.target.value)}
         hint="What the next shift should know."
         required
         maxLength={2000}

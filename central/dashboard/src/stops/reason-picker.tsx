@@ -1,8 +1,9 @@
 import { useId, useState } from "react";
-import { ForeignText } from "screens";
+import { ForeignName } from "screens";
 import type { Reason } from "../api/types.ts";
 import { TextField } from "../parts/field.tsx";
 import { Empty } from "../parts/notices.tsx";
+import { isTouched } from "../parts/screen.ts";
 import { reasonGroups } from "./words.ts";
 
 /** All reasons at a glance; typing narrows them down, arrow keys walk through them. */
@@ -32,7 +33,7 @@ export function ReasonPicker({
         label="Find a reason"
         type="search"
         value={wanted}
-        autoFocus
+        autoFocus={!isTouched()}
         onChange={(event) => setWanted(event.target.value)}
         onKeyDown={(event) => {
           const only = groups.flatMap((group) => group.reasons);
@@ -61,7 +62,7 @@ export function ReasonPicker({
                   className="size-4 accent-accent"
                 />
                 <span className="min-w-0">
-                  <ForeignText max={60}>{reason.title || reason.code}</ForeignText>
+                  <ForeignName max={60}>{reason.title || reason.code}</ForeignName>
                   {reason.title && <span className="block truncate text-ink-soft text-xs">{reason.code}</span>}
                 </span>
               </label>

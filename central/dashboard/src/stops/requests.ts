@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { setServerTime } from "screens/clock.ts";
-import { answer, api } from "../api/client.ts";
+import { answer, api, mayPass } from "../api/client.ts";
 import type { Stop } from "../api/types.ts";
 import { type Range, spanOf } from "../time/range.ts";
 
@@ -86,7 +86,7 @@ export function useCorrection(stop: Stop) {
       const body = { ...began, from: said.from };
       return answer(api.POST("/machines/{machine}/stops/{agent_id}/{stop}/split", { params: { path }, body }));
     },
-    retry: 2,
+    retry: (failures, error) => failures < 2 && mayPass(error),
     onSettled: () => queries.invalidateQueries({ queryKey: ["stops"] }),
   });
 }

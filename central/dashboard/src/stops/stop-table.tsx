@@ -1,6 +1,15 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { durationText, Elapsed, ForeignText, MachineStateMark, momentText, serverNow, shownState } from "screens";
+import {
+  durationText,
+  Elapsed,
+  ForeignName,
+  ForeignText,
+  MachineStateMark,
+  momentText,
+  serverNow,
+  shownState,
+} from "screens";
 import type { Stop } from "../api/types.ts";
 import { useMachines } from "../live/use-board.ts";
 import { Button } from "../parts/button.tsx";
@@ -22,10 +31,11 @@ export function StopTable({
   withMachine?: boolean;
   empty: React.ReactNode;
 }) {
-  const [opened, setOpened] = useState<string | null>(null);
+  const [opened, setOpened] = useState<Stop | null>(null);
   const may = useMay("stops:write");
   const zoneOf = useZones();
-  const stop = stops.find((one) => stopKey(one) === opened);
+  // It may leave the list while somebody writes of it, explained by another: it stays open as it was.
+  const stop = opened && (stops.find((one) => stopKey(one) === stopKey(opened)) ?? opened);
   const columns: Column<Stop>[] = [
     ...(withMachine ? [{ key: "machine", title: "Machine", cell: (row: Stop) => <MachineName stop={row} /> }] : []),
     {
@@ -62,7 +72,7 @@ export function StopTable({
         <Button
           small
           look={row.unexplained && may ? "plain" : "quiet"}
-          onClick={() => setOpened(stopKey(row))}
+          onClick={() => setOpened(row)}
           aria-label={`${row.unexplained && may ? "Explain" : "Details of"} the stop of ${row.machine} at ${momentText(row.began_at, "timeToSecond", zoneOf(row.plant))}`}
         >
           {row.unexplained && may ? "Explain" : "Details"}
@@ -88,9 +98,9 @@ function MachineName({ stop }: { stop: Stop }) {
       to="/machines/$machine"
       params={{ machine: String(stop.machine_id) }}
       search={(before) => ({ plant: before.plant })}
-      className="whitespace-nowrap font-medium underline-offset-2 hover:underline"
+      className="font-medium underline-offset-2 hover:underline lg:whitespace-nowrap"
     >
-      <ForeignText max={40}>{title}</ForeignText>
+      <ForeignName max={40}>{title}</ForeignName>
     </Link>
   );
   if (!several) return link;

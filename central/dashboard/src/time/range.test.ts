@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { RANGE_MAX_MS, rangeOf, spanOf } from "./range.ts";
+import { beginsAnew, RANGE_MAX_MS, rangeOf, spanOf } from "./range.ts";
 
 const NOW = Date.parse("2026-11-22T10:00:00Z");
 const iso = (at: number) => new Date(at).toISOString();
@@ -55,4 +55,23 @@ it("a live range is asked for without its end, any other with it", () => {
   expect(live).toEqual({ from: "2026-11-16T00:00:00.000Z" });
   const over = spanOf(rangeOf({ range: "yesterday" }, NOW, "UTC", null));
   expect(over).toEqual({ from: "2026-11-21T00:00:00.000Z", to: "2026-11-22T00:00:00.000Z" });
+});
+
+it("today on a page that is left open begins anew with the plant's day, and not before", () => {
+  const at = (moment: string) => beginsAnew("today", Date.parse(moment), "Europe/Berlin");
+  expect(at("2026-11-22T22:59:59Z")).toBe(at("2026-11-22T00:00:00Z"));
+  expect(at("2026-11-22T23:00:00Z")).not.toBe(at("2026-11-22T22:59:59Z"));
+});
+
+it("the last hours slide every few minutes", () => {
+  for (const name of ["8h", "24h"] as const) {
+    const at = (later_ms: number) => beginsAnew(name, NOW + later_ms, "UTC");
+    expect(at(299_999)).toBe(at(0));
+    expect(at(300_000)).not.toBe(at(0));
+  }
+});
+
+it("24 hours are those that the board counts unexplained stops of", () => {
+  const range = rangeOf({ range: "24h" }, NOW, "UTC", null);
+  expect([iso(range.from_ms), range.live]).toEqual(["2026-11-21T10:00:00.000Z", true]);
 });

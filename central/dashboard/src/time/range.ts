@@ -2,7 +2,7 @@
 import type { Shift } from "./present-shift.ts";
 import { midnight } from "./zone.ts";
 
-export const RANGES = ["shift", "8h", "today", "yesterday", "week", "custom"] as const;
+export const RANGES = ["shift", "8h", "24h", "today", "yesterday", "week", "custom"] as const;
 export type RangeName = (typeof RANGES)[number];
 
 export interface RangeSearch {
@@ -23,6 +23,7 @@ export interface Range {
 export const RANGE_WORDS: Record<RangeName, string> = {
   shift: "This shift",
   "8h": "8 hours",
+  "24h": "24 hours",
   today: "Today",
   yesterday: "Yesterday",
   week: "7 days",
@@ -41,6 +42,8 @@ export function rangeOf(search: RangeSearch, now_ms: number, time_zone: string, 
   switch (search.range) {
     case "8h":
       return { name: "8h", from_ms: now_ms - 8 * HOUR_MS, to_ms: now_ms, live: true };
+    case "24h":
+      return { name: "24h", from_ms: now_ms - 24 * HOUR_MS, to_ms: now_ms, live: true };
     case "yesterday":
       return {
         name: "yesterday",
@@ -54,6 +57,15 @@ export function rangeOf(search: RangeSearch, now_ms: number, time_zone: string, 
       return { name: "today", from_ms: midnight(now_ms, time_zone), to_ms: now_ms, live: true };
   }
 }
+
+const SLIDES_EVERY_MS = 300_000;
+
+/**
+ * When this changes, a range on an open page begins elsewhere: "today" with the plant's day, "8 hours" some minutes later.
+ * Short of that it keeps its beginning, and what is asked of it its place.
+ */
+export const beginsAnew = (name: RangeName | undefined, now_ms: number, time_zone: string): number =>
+  name === "8h" || name === "24h" ? Math.floor(now_ms / SLIDES_EVERY_MS) : midnight(now_ms, time_zone);
 
 /** The span to ask for. A live range is asked for without its end: it ends now, by central's clock. */
 export const spanOf = ({ from_ms, to_ms, live }: Pick<Range, "from_ms" | "to_ms" | "live">) => ({

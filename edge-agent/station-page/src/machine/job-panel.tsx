@@ -1,13 +1,13 @@
-import { ForeignText } from "screens";
+import { ForeignName } from "screens";
 import { newId } from "../agent/agent";
-import type { Machine, WorkOrder } from "../api";
+import { type Machine, WORK_ORDERS_SHOWN, type WorkOrder } from "../api";
 import { useStation } from "../station/station";
 import { Icon } from "../ui/icon";
 import { Panel } from "../ui/panel";
 
 /** Starts a job, or switches to another: pick the work order, or scan it. */
 export function JobPanel({ machine }: { machine: Machine }) {
-  const { view, texts, close, submit, withOperator } = useStation();
+  const { view, texts, formats, close, submit, withOperator } = useStation();
   const action = machine.job ? "switch" : "start";
   const choose = ({ code }: WorkOrder) =>
     withOperator((operator) => {
@@ -31,6 +31,9 @@ export function JobPanel({ machine }: { machine: Machine }) {
           <Orders orders={elsewhere} onChoose={choose} />
         </>
       )}
+      {view.work_orders.length >= WORK_ORDERS_SHOWN && (
+        <p className="mt-4 text-ink-soft text-lg">{texts.work_orders_cut(formats.number(WORK_ORDERS_SHOWN))}</p>
+      )}
     </Panel>
   );
 }
@@ -48,9 +51,9 @@ function Orders({ orders, onChoose }: { orders: WorkOrder[]; onChoose: (order: W
           >
             <span className="min-w-0 flex-1">
               <strong className="block text-lg">
-                <ForeignText max={40}>{order.code}</ForeignText>
+                <ForeignName max={40}>{order.code}</ForeignName>
               </strong>
-              <ForeignText max={60}>{order.product_title}</ForeignText>
+              <ForeignName max={60}>{order.product_title}</ForeignName>
               {order.due_at && (
                 <span className="block text-ink-soft text-sm">{texts.due(formats.day(order.due_at))}</span>
               )}

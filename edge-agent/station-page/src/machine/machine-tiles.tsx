@@ -1,4 +1,4 @@
-import { Elapsed, ForeignText, stateColour } from "screens";
+import { Elapsed, ForeignName, stateColour } from "screens";
 import type { Machine } from "../api";
 import { useStation } from "../station/station";
 import { Icon } from "../ui/icon";
@@ -41,7 +41,7 @@ function Tile({ machine }: { machine: Machine }) {
     >
       <span className="flex items-center gap-2 font-semibold text-xl">
         <span className="min-w-0 flex-1">
-          <ForeignText max={40}>{machine.title}</ForeignText>
+          <ForeignName max={40}>{machine.title}</ForeignName>
         </span>
         <Icon name="forward" />
       </span>
@@ -50,7 +50,7 @@ function Tile({ machine }: { machine: Machine }) {
         <Elapsed since={machine.state_since} />
       </span>
       <span className={`mt-auto flex flex-wrap items-center gap-x-4 ${isStopped ? "" : "text-ink-soft"}`}>
-        <span>{machine.job ? <ForeignText max={40}>{machine.job.product_title}</ForeignText> : texts.no_job}</span>
+        <span>{machine.job ? <ForeignName max={40}>{machine.job.product_title}</ForeignName> : texts.no_job}</span>
         {machine.stops.some(isUnexplained) && (
           <span className="flex items-center gap-1 font-medium">
             <Icon name="warning" className="size-5" />

@@ -1,6 +1,7 @@
-import { useId, useState } from "react";
+import { useId } from "react";
 import { newId } from "../agent/agent";
 import type { Machine } from "../api";
+import { useDraft } from "../entries/drafts";
 import { useStation } from "../station/station";
 import { Button } from "../ui/button";
 import { Panel } from "../ui/panel";
@@ -10,12 +11,12 @@ const MAXIMUM_NOTE = 1_000;
 /** What the next shift should know. */
 export function ShiftNotePanel({ machine }: { machine: Machine }) {
   const { texts, close, submit, withOperator } = useStation();
-  const [note, setNote] = useState("");
+  const { text: note, change, sent } = useDraft("shift-note", machine.name, "");
   const id = useId();
   const send = () =>
     withOperator((operator) => {
       const body = { id: newId(), operator, machine: machine.name, note: note.trim() };
-      void submit("shift-note", body, texts.labels.shift_note);
+      sent(submit("shift-note", body, texts.labels.shift_note));
       close();
     });
   return (
@@ -37,7 +38,7 @@ export function ShiftNotePanel({ machine }: { machine: Machine }) {
         maxLength={MAXIMUM_NOTE}
         placeholder={texts.note_placeholder}
         value={note}
-        onChange={(event) => setNote(event.target.value)}
+        onChange={(event) => change(event.target.value)}
         className="w-full rounded-card border-2 border-edge bg-raised p-3 text-lg placeholder:text-ink-soft"
       />
     </Panel>

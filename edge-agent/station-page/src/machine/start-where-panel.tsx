@@ -1,4 +1,4 @@
-import { ForeignText, visibleText } from "screens";
+import { ForeignName, visibleText } from "screens";
 import { newId } from "../agent/agent";
 import type { Machine } from "../api";
 import { type Order, useStation } from "../station/station";
@@ -29,7 +29,7 @@ export function StartWherePanel({ order: { work_order: workOrder, planned_for } 
         {view.machines.map((machine) => (
           <li key={machine.name}>
             <Button large className="w-full justify-between text-left" onClick={() => start(machine)}>
-              <ForeignText max={40}>{machine.title}</ForeignText>
+              <ForeignName max={40}>{machine.title}</ForeignName>
               <StateMark state={machine.state} />
             </Button>
           </li>

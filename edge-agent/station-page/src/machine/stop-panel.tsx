@@ -2,6 +2,7 @@ import { useId, useState } from "react";
 import { ForeignText } from "screens";
 import { newId } from "../agent/agent";
 import type { Machine, Stop } from "../api";
+import { useDraft } from "../entries/drafts";
 import { useStation } from "../station/station";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icon";
@@ -103,12 +104,12 @@ function StopTitle({ stop }: { stop: Stop }) {
 
 function NoteForm({ machine, stop, onDone }: { machine: Machine; stop: Stop; onDone: () => void }) {
   const { texts, submit, withOperator } = useStation();
-  const [note, setNote] = useState(stop.note ?? "");
+  const { text: note, change, sent } = useDraft("stop-note", `${machine.name} ${stop.stop}`, stop.note ?? "");
   const id = useId();
   const send = () =>
     withOperator((operator) => {
       const body = { id: newId(), operator, machine: machine.name, stop: stop.stop, note: note.trim() };
-      void submit("stop/note", body, texts.labels.note);
+      sent(submit("stop/note", body, texts.labels.note));
       onDone();
     });
   return (
@@ -121,7 +122,7 @@ function NoteForm({ machine, stop, onDone }: { machine: Machine; stop: Stop; onD
         rows={4}
         maxLength={MAXIMUM_NOTE}
         value={note}
-        onChange={(event) => setNote(event.target.value)}
+        onChange={(event) => change(event.target.value)}
         className="rounded-card border-2 border-edge bg-raised p-3 text-lg"
       />
       <Button large look="primary" disabled={note.trim() === ""} onClick={send}>

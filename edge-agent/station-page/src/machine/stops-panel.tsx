@@ -1,4 +1,4 @@
-import { durationText, ForeignText, serverNow } from "screens";
+import { durationText, ForeignName, serverNow } from "screens";
 import type { Machine, Stop } from "../api";
 import { useStation } from "../station/station";
 import { Icon } from "../ui/icon";
@@ -36,12 +36,12 @@ function Row({ machine, stop }: { machine: Machine; stop: Stop }) {
       <span className="min-w-0 flex-1">
         <strong className={`flex items-center gap-2 text-lg ${missing ? "text-warning" : ""}`}>
           {missing && <Icon name="warning" />}
-          {title === null ? texts.no_reason : <ForeignText max={60}>{title}</ForeignText>}
+          {title === null ? texts.no_reason : <ForeignName max={60}>{title}</ForeignName>}
         </strong>
         <AtCentral stop={stop} />
         {stop.note && (
           <span className="block text-ink-soft">
-            <ForeignText max={120}>{stop.note}</ForeignText>
+            <ForeignName max={120}>{stop.note}</ForeignName>
           </span>
         )}
       </span>

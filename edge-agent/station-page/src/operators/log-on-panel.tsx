@@ -1,5 +1,5 @@
 import { type FormEvent, useEffect, useId, useRef, useState } from "react";
-import { ForeignText } from "screens";
+import { ForeignName } from "screens";
 import { newId } from "../agent/agent";
 import { refusalText } from "../entries/feedback";
 import { useStation } from "../station/station";
@@ -58,7 +58,7 @@ export function LogOnPanel({ goesOn, asksWho }: { goesOn: boolean; asksWho: bool
           {others.map(({ number, name }) => (
             <Button key={number} large onClick={() => loggedOn(number)}>
               <Icon name="person" />
-              <ForeignText max={30}>{name}</ForeignText>
+              <ForeignName max={30}>{name}</ForeignName>
             </Button>
           ))}
         </section>

@@ -1,4 +1,4 @@
-import { ForeignText } from "screens";
+import { ForeignName } from "screens";
 import { newId } from "../agent/agent";
 import { useStation } from "../station/station";
 import { Button } from "../ui/button";
@@ -23,7 +23,7 @@ export function OperatorChips() {
               className={`flex min-h-12 min-w-12 items-center gap-2 rounded-full pl-4 font-medium ${isActive ? "pr-2" : "pr-4"}`}
             >
               <Icon name={isActive ? "check" : "person"} className="size-5" />
-              <ForeignText max={28}>{name}</ForeignText>
+              <ForeignName max={28}>{name}</ForeignName>
             </button>
             {isActive && (
               <button

@@ -1,5 +1,5 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { setServerTime, visibleText } from "screens";
+import { serverNow, setServerTime, visibleText } from "screens";
 import { follow, newId } from "../agent/agent";
 import type { Outbox, Outcome } from "../agent/outbox";
 import type { FromScanner, Meaning, Scanned, View } from "../api";
@@ -31,7 +31,7 @@ export function StationProvider({
   children: ReactNode;
 }) {
   const [view, setView] = useState<View | null>(null);
-  const [agent, setAgent] = useState<Agent>({ answers: false, since: Date.now() });
+  const [agent, setAgent] = useState<Agent>({ answers: false, since: serverNow() });
   const [dialog, setDialog] = useState<Dialog | null>(null);
   const [feedback, setFeedback] = useState<Feedback | null>(null);
   const [question, setQuestion] = useState<Question | null>(null);
@@ -51,8 +51,8 @@ export function StationProvider({
           setServerTime(view.at);
           setView(view);
         },
-        heard: () => setAgent((agent) => (agent.answers ? agent : { answers: true, since: Date.now() })),
-        lost: () => setAgent((agent) => (agent.answers ? { answers: false, since: Date.now() } : agent)),
+        heard: () => setAgent((agent) => (agent.answers ? agent : { answers: true, since: serverNow() })),
+        lost: () => setAgent((agent) => (agent.answers ? { answers: false, since: serverNow() } : agent)),
       }),
     [],
   );

@@ -121,6 +121,7 @@ export const de: Texts = {
   or_scan_order: "Auftrag wählen oder scannen.",
   no_work_orders: "Hier ist kein Auftrag offen. Aufträge kommen von der Zentrale: den Schichtleiter fragen.",
   no_other_work_orders: "Hier ist kein anderer Auftrag offen.",
+  work_orders_cut: (count) => `Hier stehen nur die nächsten ${count}. Jeder andere Auftrag kann gescannt werden.`,
   other_machines: "Für andere Maschinen",
   due: (at) => `fällig ${at}`,
   finish_question: (order) => `${order} beenden?`,

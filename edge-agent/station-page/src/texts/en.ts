@@ -119,6 +119,7 @@ export const en = {
   or_scan_order: "Choose a work order, or scan it.",
   no_work_orders: "No work order is open here. They come from central: ask the shift lead.",
   no_other_work_orders: "No other work order is open here.",
+  work_orders_cut: (count: string) => `Only the next ${count} are listed here. Any other can be scanned.`,
   other_machines: "For other machines",
   due: (at: string) => `due ${at}`,
   finish_question: (order: string) => `Finish ${order}?`,

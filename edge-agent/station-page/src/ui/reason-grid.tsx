@@ -1,4 +1,4 @@
-import { ForeignText } from "screens";
+import { ForeignName } from "screens";
 import type { Reason } from "../api";
 import { useStation } from "../station/station";
 import { Button } from "./button";
@@ -42,7 +42,7 @@ export function ReasonGrid({
               >
                 {chosen === reason.code && <Icon name="check" className="size-5" />}
                 <span className="min-w-0 hyphens-auto wrap-anywhere">
-                  <ForeignText max={60}>{reason.title}</ForeignText>
+                  <ForeignName max={60}>{reason.title}</ForeignName>
                 </span>
               </Button>
             ))}

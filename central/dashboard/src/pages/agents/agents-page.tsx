@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
-import { Age, ForeignText, numberText, useAsTimePasses } from "screens";
+import { Age, ForeignName, ForeignText, numberText, useAsTimePasses } from "screens";
 import { buttonClass } from "../../parts/button.tsx";
 import { Listed } from "../../parts/listing.tsx";
 import { Badge } from "../../parts/notices.tsx";
@@ -107,7 +107,7 @@ function Name({ agent, several }: { agent: Agent; several: boolean }) {
         search={(before) => ({ plant: before.plant })}
         className="font-medium underline-offset-2 hover:underline"
       >
-        <ForeignText max={40}>{agent.name}</ForeignText>
+        <ForeignName max={40}>{agent.name}</ForeignName>
       </Link>
       <span className="text-ink-soft text-xs">
         {several && <ForeignText max={40}>{agent.plant}</ForeignText>}

@@ -1,5 +1,5 @@
 /** What is known of an agent, in words. Pure: the moment is a parameter. */
-import { numberText } from "screens/formats.ts";
+import { decimalText, numberText } from "screens/formats.ts";
 import type { Schema } from "../../api/types.ts";
 
 export type Agent = Schema<"Agent">;
@@ -92,12 +92,14 @@ export const worstFirst = (conditions: readonly Condition[]): Condition[] =>
     (a, b) => SEVERITY.indexOf(a.health) - SEVERITY.indexOf(b.health) || a.subject.localeCompare(b.subject),
   );
 
+const oneDigit = (value: number): string => decimalText(Math.round(value * 10) / 10);
+
 /** `+12 ms`, `−3.4 s`: the agent's clock against central's. */
 export function offsetText(offset_ms: number): string {
   const sign = offset_ms < 0 ? "−" : "+";
   const size = Math.abs(offset_ms);
   if (size < 1_000) return `${sign}${Math.round(size)} ms`;
-  if (size < 120_000) return `${sign}${(size / 1_000).toFixed(1)} s`;
+  if (size < 120_000) return `${sign}${oneDigit(size / 1_000)} s`;
   if (size < 7_200_000) return `${sign}${Math.round(size / 60_000)} min`;
   if (size < 172_800_000) return `${sign}${Math.round(size / 3_600_000)} h`;
   return `${sign}${Math.round(size / 86_400_000)} d`;
@@ -108,7 +110,7 @@ export function bytesText(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let [value, unit] = [bytes, 0];
   while (value >= 1_000 && unit < units.length - 1) [value, unit] = [value / 1_000, unit + 1];
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+  return `${unit === 0 || value >= 100 ? numberText(value) : oneDigit(value)} ${units[unit]}`;
 }
 
 /** A moment as an agent's clock had it; a wrong one may say what no calendar holds. */

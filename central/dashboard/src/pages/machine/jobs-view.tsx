@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { durationText, Elapsed, ForeignText, momentText, numberText } from "screens";
-import { NotRefreshed } from "../../parts/listing.tsx";
+import { Kept, NotRefreshed } from "../../parts/listing.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Table } from "../../parts/table.tsx";
 import type { ViewProps } from "./machine-page.tsx";
@@ -11,7 +11,7 @@ export function JobsView({ id, range, time_zone }: ViewProps) {
   if (jobs.isPending) return <Loading />;
   if (jobs.isLoadingError) return <ErrorNotice error={jobs.error} onRetry={() => void jobs.refetch()} />;
   return (
-    <>
+    <Kept query={jobs}>
       <NotRefreshed query={jobs} />
       <Table
         caption="Jobs, newest first"
@@ -55,6 +55,6 @@ export function JobsView({ id, range, time_zone }: ViewProps) {
           { key: "ended", title: "Ended by", wideOnly: true, cell: (job) => job.ended_by ?? "goes on" },
         ]}
       />
-    </>
+    </Kept>
   );
 }

@@ -42,7 +42,7 @@ export function LiveHeader({ machine }: { machine: BoardMachine }) {
       <Cell name="Job">
         {machine.job ? (
           <>
-            <span className="block truncate font-medium">
+            <span className="line-clamp-2 font-medium">
               <ForeignText max={60}>
                 {machine.job.product_title || machine.job.product || machine.job.work_order}
               </ForeignText>
@@ -54,7 +54,7 @@ export function LiveHeader({ machine }: { machine: BoardMachine }) {
         )}
       </Cell>
       <Cell name="Who and how fresh">
-        <span className="block truncate">
+        <span className="line-clamp-2">
           {machine.operators.length > 0 ? (
             <ForeignText max={80}>{machine.operators.join(", ")}</ForeignText>
           ) : (
@@ -104,7 +104,7 @@ function StopLine({ machine }: { machine: BoardMachine }) {
   return (
     <Link
       to="/stops"
-      search={(before) => ({ plant: before.plant, machine: machine.id })}
+      search={(before) => ({ plant: before.plant, machine: machine.id, range: "24h" as const })}
       className="mt-1 inline-block rounded-full bg-warning-fill px-2.5 font-semibold text-on-warning text-sm hover:underline"
     >
       ? {numberText(machine.unexplained_stops)} unexplained

@@ -1,12 +1,12 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
-import { ForeignText, visibleText } from "screens";
+import { ForeignName, ForeignText, visibleText } from "screens";
 import { lookAgain } from "../../live/look-again.ts";
 import { useBoardLoaded, useMachine } from "../../live/use-board.ts";
 import { Choice } from "../../parts/field.tsx";
 import { LeftIcon } from "../../parts/icons.tsx";
-import { NotRefreshed } from "../../parts/listing.tsx";
+import { Kept, NotRefreshed } from "../../parts/listing.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { type Plant, useSession } from "../../session/session.ts";
@@ -47,9 +47,9 @@ export function MachinePage() {
           className="mb-1 inline-flex items-center gap-1 text-ink-soft text-sm hover:text-ink"
         >
           <LeftIcon />
-          <ForeignText max={120}>
+          <ForeignName max={120}>
             {["Plant now", several ? known?.plant : undefined, live?.line_title].filter(Boolean).join(" · ")}
-          </ForeignText>
+          </ForeignName>
         </Link>
       }
     >
@@ -58,7 +58,7 @@ export function MachinePage() {
       ) : known ? (
         <>
           {live && <LiveHeader machine={live} />}
-          <History id={id} plant={plant} changed={live?.state_since} />
+          <History key={id} id={id} plant={plant} changed={live?.state_since} />
         </>
       ) : (
         <Loading rows={4} height="h-24" />
@@ -137,7 +137,7 @@ function States({ id, range, time_zone }: ViewProps) {
   if (timeline.isLoadingError) return <ErrorNotice error={timeline.error} onRetry={() => void timeline.refetch()} />;
   const { segments, to_ms, cut } = timeline.data;
   return (
-    <>
+    <Kept query={timeline}>
       <NotRefreshed query={timeline} />
       {cut && (
         <p className="text-ink-soft text-sm">
@@ -145,6 +145,8 @@ function States({ id, range, time_zone }: ViewProps) {
         </p>
       )}
       <StateTimeline
+        // Another range begins unzoomed.
+        key={range.live ? range.name : range.from_ms}
         segments={segments}
         whole={{ from_ms: range.from_ms, to_ms: range.live ? Math.max(to_ms, range.from_ms + 60_000) : range.to_ms }}
         time_zone={time_zone}
@@ -160,6 +162,6 @@ function States({ id, range, time_zone }: ViewProps) {
           })
         }
       />
-    </>
+    </Kept>
   );
 }

@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { CheckField } from "../../parts/field.tsx";
-import { NotRefreshed } from "../../parts/listing.tsx";
+import { Kept, NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { stopsQuery } from "../../stops/requests.ts";
@@ -9,7 +9,8 @@ import { StopTable } from "../../stops/stop-table.tsx";
 import type { ViewProps } from "./machine-page.tsx";
 
 export function StopsView({ id, range }: ViewProps) {
-  const [micro, setMicro] = useState(false);
+  const { micro = false } = useSearch({ from: "/shell/machines/$machine" });
+  const navigate = useNavigate();
   const stops = useInfiniteQuery({
     ...stopsQuery({ machine: id, range, micro }),
     placeholderData: keepPreviousData,
@@ -18,14 +19,25 @@ export function StopsView({ id, range }: ViewProps) {
   if (stops.isPending) return <Loading />;
   if (stops.isLoadingError) return <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />;
   return (
-    <div className="flex flex-col gap-3">
+    <Kept query={stops}>
       <NotRefreshed query={stops} />
-      <CheckField label="Microstops too" checked={micro} onChange={(event) => setMicro(event.target.checked)} />
+      <CheckField
+        label="Microstops too"
+        checked={micro}
+        onChange={(event) =>
+          void navigate({
+            to: ".",
+            search: (before) => ({ ...before, micro: event.target.checked || undefined }),
+            replace: true,
+            resetScroll: false,
+          })
+        }
+      />
       <StopTable
         stops={stops.data.pages.flatMap((page) => page.stops)}
-        empty={micro ? "It did not stop in this time." : "It did not stop in this time, but for microstops perhaps."}
+        empty={micro ? "No stop is known of this time." : "No stop is known of this time, microstops aside."}
       />
       <More query={stops} />
-    </div>
+    </Kept>
   );
 }

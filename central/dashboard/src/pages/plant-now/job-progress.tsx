@@ -1,4 +1,4 @@
-import { ForeignText, numberText } from "screens";
+import { ForeignName, numberText } from "screens";
 import type { BoardJob } from "../../api/types.ts";
 import { progress } from "./overview.ts";
 
@@ -20,13 +20,13 @@ export function JobProgress({ job }: { job: BoardJob }) {
           )}
         </div>
       )}
-      <p className="mt-[0.25em] flex justify-between gap-2 truncate text-[0.85em]">
-        <span className="truncate">
+      <p className="mt-[0.25em] flex flex-wrap justify-between gap-x-2 text-[0.85em]">
+        <span className="min-w-0 max-w-full truncate max-sm:whitespace-normal">
           {job.good == null ? "–" : numberText(job.good)}
           {job.quantity != null && <> of {numberText(job.quantity)}</>}
           <span className="text-ink-soft">
             {" · "}
-            <ForeignText max={24}>{job.work_order}</ForeignText>
+            <ForeignName max={24}>{job.work_order}</ForeignName>
           </span>
         </span>
         {bar?.ahead != null && (

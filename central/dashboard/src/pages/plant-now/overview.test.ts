@@ -74,6 +74,17 @@ describe("lines", () => {
   });
 });
 
+it("how many of a line run is said of the whole line, whatever is shown of it", () => {
+  const all = [
+    machine({ id: 1, line: "A" }),
+    machine({ id: 2, line: "A", state: "stopped" }),
+    machine({ id: 3, line: "A" }),
+    machine({ id: 4, line: "B" }),
+  ];
+  const found = lines(all, { abnormal: true });
+  expect(found.map(({ name, ids, running, machines }) => [name, ids, running, machines])).toEqual([["A", [2], 2, 3]]);
+});
+
 it("a summary counts every machine once", () => {
   const found = summary([
     machine({}),

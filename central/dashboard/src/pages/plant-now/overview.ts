@@ -17,7 +17,10 @@ export interface Line {
   /** What people call it. */
   title: string;
   plant: string;
+  /** Those that are shown. */
   ids: number[];
+  /** All that stand in it, and how many of them run: whatever is shown of it. */
+  machines: number;
   running: number;
 }
 
@@ -58,28 +61,31 @@ const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 export function lines(machines: Iterable<BoardMachine>, filter: Filter): Line[] {
   const found = new Map<string, BoardMachine[]>();
   for (const machine of machines) {
-    if (!passes(machine, filter)) continue;
+    if (!passes(machine, { ...filter, abnormal: undefined })) continue;
     const key = JSON.stringify([machine.plant, machine.line ?? NO_LINE]);
     const line = found.get(key);
     if (line) line.push(machine);
     else found.set(key, [machine]);
   }
-  return Array.from(found.values(), lineOf).sort(
-    (a, b) =>
-      byName(a.plant, b.plant) ||
-      Number(a.name === NO_LINE) - Number(b.name === NO_LINE) ||
-      byName(a.title, b.title) ||
-      byName(a.name, b.name),
-  );
+  return Array.from(found.values(), (of) => lineOf(of, filter))
+    .filter(({ ids }) => ids.length > 0)
+    .sort(
+      (a, b) =>
+        byName(a.plant, b.plant) ||
+        Number(a.name === NO_LINE) - Number(b.name === NO_LINE) ||
+        byName(a.title, b.title) ||
+        byName(a.name, b.name),
+    );
 }
 
-function lineOf(machines: BoardMachine[]): Line {
+function lineOf(machines: BoardMachine[], filter: Filter): Line {
   const sorted = machines.toSorted((a, b) => byName(a.title || a.name, b.title || b.name) || a.id - b.id);
   return {
     name: sorted[0]?.line ?? NO_LINE,
     title: sorted[0]?.line_title ?? sorted[0]?.line ?? "",
     plant: sorted[0]?.plant ?? "",
-    ids: sorted.map((machine) => machine.id),
+    ids: sorted.filter((machine) => passes(machine, filter)).map((machine) => machine.id),
+    machines: sorted.length,
     running: sorted.filter((machine) => machine.state === "running").length,
   };
 }

@@ -41,7 +41,7 @@ export function PlantNowPage() {
         <Loading rows={3} height="h-52" />
       ) : (
         <div className="flex flex-col gap-6">
-          {ofPlant.length > 0 && <SummaryStrip of={summary(ofPlant)} />}
+          {ofPlant.length > 0 && <SummaryStrip of={summary(ofPlant)} links />}
           {shown.map((line) => (
             <LineSection key={`${line.plant} ${line.name}`} line={line} title={lineTitle(line, all)} />
           ))}
@@ -60,7 +60,7 @@ function LineSection({ line, title }: { line: Line; title: string }) {
           <ForeignText max={60}>{title}</ForeignText>
         </span>
         <span className="text-ink-soft text-sm">
-          {numberText(line.running)} of {numberText(line.ids.length)} running
+          {numberText(line.running)} of {numberText(line.machines)} running
         </span>
       </h2>
       <div className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,17.5rem),1fr))] gap-3">

@@ -3,7 +3,7 @@ import { memo } from "react";
 import {
   Age,
   Elapsed,
-  ForeignText,
+  ForeignName,
   isAbnormal,
   MachineStateMark,
   numberText,
@@ -61,10 +61,10 @@ function Tile({ machine, links, place }: { machine: BoardMachine; links: boolean
               search={(before) => ({ plant: before.plant })}
               className="outline-none after:absolute after:inset-0"
             >
-              <ForeignText max={60}>{title}</ForeignText>
+              <ForeignName max={60}>{title}</ForeignName>
             </Link>
           ) : (
-            <ForeignText max={60}>{title}</ForeignText>
+            <ForeignName max={60}>{title}</ForeignName>
           )}
         </h3>
         <p className="shrink-0 truncate text-[0.85em] text-ink-soft leading-snug">
@@ -78,7 +78,7 @@ function Tile({ machine, links, place }: { machine: BoardMachine; links: boolean
           <Unexplained machine={machine} links={links} />
           {place && (
             <span className="mr-auto min-w-0 truncate">
-              <ForeignText max={80}>{place}</ForeignText>
+              <ForeignName max={80}>{place}</ForeignName>
             </span>
           )}
           <DataAge reported_at={machine.reported_at ?? null} old={old !== null} />
@@ -116,7 +116,7 @@ function WhatGoesOn({ machine }: { machine: BoardMachine }) {
   else if (machine.job) parts.push(machine.job.product_title || machine.job.product || machine.job.work_order);
   if (machine.operators.length > 0) parts.push(machine.operators.join(", "));
   if (parts.length === 0) return <>&nbsp;</>;
-  return <ForeignText max={90}>{parts.join(" · ")}</ForeignText>;
+  return <ForeignName max={90}>{parts.join(" · ")}</ForeignName>;
 }
 
 function Counts({ machine }: { machine: BoardMachine }) {
@@ -150,7 +150,7 @@ function Unexplained({ machine, links }: { machine: BoardMachine; links: boolean
   return (
     <Link
       to="/stops"
-      search={(before) => ({ plant: before.plant, machine: machine.id })}
+      search={(before) => ({ plant: before.plant, machine: machine.id, range: "24h" as const })}
       className={`relative z-1 ${look} hover:underline`}
     >
       {badge}

@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { ForeignText } from "screens";
+import { ForeignName, ForeignText } from "screens";
 import { Button } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
 import { Listed } from "../../parts/listing.tsx";
@@ -126,7 +126,7 @@ function useColumns<Row extends Kept>(resource: Resource<Row>, open: (row: Row) 
             onClick={() => open(row)}
             className="-my-1.5 min-h-8 rounded-control text-left font-medium underline-offset-2 hover:underline"
           >
-            <ForeignText max={40}>{resource.nameOf(row)}</ForeignText>
+            <ForeignName max={40}>{resource.nameOf(row)}</ForeignName>
           </button>
           {several && row.plant && (
             <span className="text-ink-soft text-xs md:hidden">

@@ -77,7 +77,7 @@ export function RecordSheet<Row extends Kept>({
     onClose();
   };
 
-  const refused = async (problem: unknown) => {
+  const refused = async (problem: unknown, form: HTMLFormElement) => {
     if (problem instanceof Problem && problem.status === 409 && base && problem.detail.includes("any more")) {
       setTheirs(await resource.get(base.id));
     } else if (problem instanceof Problem && problem.status === 400) {
@@ -86,6 +86,7 @@ export function RecordSheet<Row extends Kept>({
         resource.fields.map((field) => field.key),
       );
       setShown(faults);
+      focusFirst(form, resource.fields, faults);
       if (rest !== undefined) setError(new Problem(400, "Central does not take it like this", rest));
     } else {
       setError(problem);
@@ -99,6 +100,7 @@ export function RecordSheet<Row extends Kept>({
     setShown(faults);
     setError(undefined);
     if (Object.keys(faults).length > 0) return focusFirst(event.currentTarget, asked, faults);
+    const form = event.currentTarget;
     setBusy(true);
     try {
       const values = new Values(resource.fields, draft, time_zone);
@@ -106,7 +108,7 @@ export function RecordSheet<Row extends Kept>({
       else await resource.create?.(plant, values);
       await finish();
     } catch (problem) {
-      await refused(problem).catch(setError);
+      await refused(problem, form).catch(setError);
       setBusy(false);
     }
   };

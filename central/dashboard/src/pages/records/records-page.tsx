@@ -1,5 +1,5 @@
 import { Link, useParams } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { Page } from "../../parts/page.tsx";
 import { NotFound } from "../../shell/fallbacks.tsx";
 import { LINES } from "./kinds/lines.tsx";
@@ -28,10 +28,15 @@ const VIEWS: Record<Kind, ReactNode> = {
 export function RecordsPage() {
   const params = useParams({ from: "/shell/records/$kind" });
   const kind = KINDS.find((one) => one === params.kind);
+  const tabs = useRef<HTMLElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone, the one that was chosen comes into view
+  useEffect(() => {
+    tabs.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [kind]);
   if (kind === undefined) return <NotFound />;
   return (
     <Page title={KIND_WORDS[kind]}>
-      <nav aria-label="Master data" className="-mx-4 overflow-x-auto px-4 sm:mx-0 sm:px-0">
+      <nav ref={tabs} aria-label="Master data" className="-mx-4 overflow-x-auto px-4 sm:mx-0 sm:px-0">
         <ul className="flex min-w-max border-line border-b">
           {KINDS.map((one) => (
             <li key={one}>

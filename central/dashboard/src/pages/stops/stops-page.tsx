@@ -1,11 +1,11 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { ForeignText } from "screens";
+import { ForeignName } from "screens";
 import { useMachine } from "../../live/use-board.ts";
 import { Button } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
 import { CloseIcon } from "../../parts/icons.tsx";
-import { NotRefreshed } from "../../parts/listing.tsx";
+import { Kept, NotRefreshed } from "../../parts/listing.tsx";
 import { More } from "../../parts/more.tsx";
 import { ErrorNotice, Loading } from "../../parts/notices.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -65,21 +65,21 @@ function Stops({ chosen }: { chosen: ChosenRange }) {
       ) : stops.isLoadingError ? (
         <ErrorNotice error={stops.error} onRetry={() => void stops.refetch()} />
       ) : (
-        <>
+        <Kept query={stops}>
           <NotRefreshed query={stops} />
           <StopTable
             stops={rows}
             withMachine
             empty={
               search.all ? (
-                "No machine stood still in this time."
+                "No stop is known of this time, microstops aside."
               ) : (
                 <p className="font-semibold text-ink">Every stop of this time is explained.</p>
               )
             }
           />
           <More query={stops} />
-        </>
+        </Kept>
       )}
     </Page>
   );
@@ -93,7 +93,7 @@ function OnlyMachine({ id }: { id: number }) {
       small
       onClick={() => void navigate({ to: ".", search: (before) => ({ ...before, machine: undefined }), replace: true })}
     >
-      Only <ForeignText max={40}>{machine ? machine.title || machine.name : `machine ${id}`}</ForeignText>
+      Only <ForeignName max={40}>{machine ? machine.title || machine.name : `machine ${id}`}</ForeignName>
       <CloseIcon />
       <span className="sr-only">Show all machines</span>
     </Button>

@@ -9,7 +9,7 @@ import { Listed } from "../../parts/listing.tsx";
 import { Badge } from "../../parts/notices.tsx";
 import { SearchField } from "../../parts/search-field.tsx";
 import { Table } from "../../parts/table.tsx";
-import { auditQuery } from "./requests.ts";
+import { auditQuery, LOCAL_ZONE } from "./requests.ts";
 import { changedFields } from "./words.ts";
 
 type Entry = Schema<"AuditEntry">;
@@ -67,6 +67,7 @@ export function AuditView() {
           </Button>
         )}
       </div>
+      <p className="text-ink-soft text-sm">Days and times by this computer's clock ({LOCAL_ZONE}).</p>
       <Listed query={entries} rowsOf={(page) => page.entries}>
         {(rows) => (
           <Table

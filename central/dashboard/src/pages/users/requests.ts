@@ -40,7 +40,8 @@ export interface AuditFilter {
   plant: string | undefined;
 }
 
-const LOCAL_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** Who did what is of no one plant. */
+export const LOCAL_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const dayBegins = (day: string, days = 0): string | undefined => {
   const noon = Date.parse(`${day}T12:00:00`);

@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { Age, ForeignText, numberText } from "screens";
+import { Age, ForeignName, ForeignText, numberText } from "screens";
 import { Button } from "../../parts/button.tsx";
 import { Listed } from "../../parts/listing.tsx";
 import { Badge } from "../../parts/notices.tsx";
@@ -43,7 +43,7 @@ export function UsersView() {
                       onClick={() => setOpened(user)}
                       className="text-left font-medium underline-offset-2 hover:underline"
                     >
-                      <ForeignText max={60}>{user.display_name || user.name}</ForeignText>
+                      <ForeignName max={60}>{user.display_name || user.name}</ForeignName>
                     </button>
                     <span className="text-ink-soft text-xs">
                       <ForeignText max={64}>{user.name}</ForeignText>

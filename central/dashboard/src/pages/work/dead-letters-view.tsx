@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { Age, ForeignText, momentText, numberText } from "screens";
+import { Age, ForeignName, ForeignText, momentText, numberText } from "screens";
 import { answer, api } from "../../api/client.ts";
 import type { Schema } from "../../api/types.ts";
 import { Button } from "../../parts/button.tsx";
@@ -46,7 +46,7 @@ export function DeadLettersView() {
                       onClick={() => setOpened(letter)}
                       className="text-left font-medium underline-offset-2 hover:underline"
                     >
-                      <ForeignText max={60}>{titleOf(letter)}</ForeignText>
+                      <ForeignName max={60}>{titleOf(letter)}</ForeignName>
                     </button>
                     <span className="text-ink-soft text-xs">
                       <ForeignText max={40}>{letter.queue ?? "no queue"}</ForeignText>

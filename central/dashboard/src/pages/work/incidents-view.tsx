@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { durationText, Elapsed, ForeignText, momentText, numberText } from "screens";
+import { durationText, Elapsed, ForeignName, ForeignText, momentText, numberText } from "screens";
 import type { Schema } from "../../api/types.ts";
 import { buttonClass } from "../../parts/button.tsx";
 import { Choice } from "../../parts/field.tsx";
@@ -121,7 +121,7 @@ function WhoWasTold({ incident, className }: { incident: Incident; className: st
 }
 
 function Where({ incident }: { incident: Incident }) {
-  const name = <ForeignText max={60}>{incident.title || incident.machine || incident.agent}</ForeignText>;
+  const name = <ForeignName max={60}>{incident.title || incident.machine || incident.agent}</ForeignName>;
   return (
     <span className="flex flex-col">
       {incident.machine_id != null ? (

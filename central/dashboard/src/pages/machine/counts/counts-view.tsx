@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { durationText, momentText, numberText } from "screens";
 import type { Bucket } from "../../../api/types.ts";
-import { NotRefreshed } from "../../../parts/listing.tsx";
+import { Kept, NotRefreshed } from "../../../parts/listing.tsx";
 import { Empty, ErrorNotice, Loading } from "../../../parts/notices.tsx";
 import { Table } from "../../../parts/table.tsx";
 import type { ViewProps } from "../machine-page.tsx";
@@ -21,7 +21,7 @@ export function CountsView({ id, range, time_zone }: ViewProps) {
   const label = (bucket: Bucket) => momentText(bucket.from, grain === "day" ? "day" : "time", time_zone);
   if (buckets.length === 0) return <Empty>There is no time in this range.</Empty>;
   return (
-    <div className="flex flex-col gap-3">
+    <Kept query={production}>
       <NotRefreshed query={production} />
       <Sums buckets={buckets} />
       <CountsChart buckets={buckets} labelOf={label} per={GRAIN_WORDS[grain]} />
@@ -56,7 +56,7 @@ export function CountsView({ id, range, time_zone }: ViewProps) {
           />
         </div>
       </details>
-    </div>
+    </Kept>
   );
 }
 

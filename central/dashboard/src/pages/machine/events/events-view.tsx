@@ -1,10 +1,11 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { ForeignText, momentText } from "screens";
 import type { Fact } from "../../../api/types.ts";
 import { Button } from "../../../parts/button.tsx";
 import { DownIcon, RightIcon } from "../../../parts/icons.tsx";
-import { NotRefreshed } from "../../../parts/listing.tsx";
+import { Kept, NotRefreshed } from "../../../parts/listing.tsx";
 import { More } from "../../../parts/more.tsx";
 import { Badge, ErrorNotice, Loading } from "../../../parts/notices.tsx";
 import { Table } from "../../../parts/table.tsx";
@@ -22,19 +23,29 @@ const keyOf = (fact: Fact): string =>
 
 /** Every event as it was recorded: each number of the page can be followed down to here. */
 export function EventsView({ id, range, time_zone }: ViewProps) {
-  const [kind, setKind] = useState<FactKind>();
+  const search = useSearch({ from: "/shell/machines/$machine" });
+  const navigate = useNavigate();
+  const kind = KINDS.find((one) => one === search.kind);
   const [opened, setOpened] = useState<string>();
   const events = useInfiniteQuery(eventsQuery(id, range, kind));
   if (events.isPending) return <Loading rows={10} />;
   if (events.isLoadingError) return <ErrorNotice error={events.error} onRetry={() => void events.refetch()} />;
   return (
-    <div className="flex flex-col gap-3">
+    <Kept query={events}>
       <NotRefreshed query={events} />
       <label className="flex w-fit items-center gap-2 text-sm">
         Kind
         <select
           value={kind ?? ALL}
-          onChange={(event) => setKind(KINDS.find((one) => one === event.target.value))}
+          onChange={(event) => {
+            const chosen = event.target.value === ALL ? undefined : event.target.value;
+            void navigate({
+              to: ".",
+              search: (before) => ({ ...before, kind: chosen }),
+              replace: true,
+              resetScroll: false,
+            });
+          }}
           className="min-h-9 rounded-control border border-edge bg-raised px-2"
         >
           <option value={ALL}>All</option>
@@ -103,7 +114,7 @@ export function EventsView({ id, range, time_zone }: ViewProps) {
         ]}
       />
       <More query={events} />
-    </div>
+    </Kept>
   );
 }
 

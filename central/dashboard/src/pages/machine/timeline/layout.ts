@@ -90,7 +90,8 @@ export function moved(view: View, whole: View, share: number): View {
   return inside({ from_ms: view.from_ms + by, to_ms: view.to_ms + by }, whole);
 }
 
-function inside(view: View, whole: View): View {
+/** A view inside of `whole`, as long as it fits. */
+export function inside(view: View, whole: View): View {
   const length = Math.min(view.to_ms - view.from_ms, whole.to_ms - whole.from_ms);
   const from_ms = Math.min(Math.max(view.from_ms, whole.from_ms), whole.to_ms - length);
   return { from_ms, to_ms: from_ms + length };

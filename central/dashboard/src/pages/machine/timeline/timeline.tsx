@@ -7,7 +7,7 @@ import { useSize } from "../../../parts/screen.ts";
 import { Table } from "../../../parts/table.tsx";
 import { ticks } from "../../../time/zone.ts";
 import { BAR_HEIGHT, Patterns, StateRect } from "./bar.tsx";
-import { marks, moved, segmentAt, shares, type View, zoomed } from "./layout.ts";
+import { inside, marks, moved, segmentAt, shares, type View, zoomed } from "./layout.ts";
 import { Legend } from "./legend.tsx";
 
 const AXIS_HEIGHT = 22;
@@ -30,12 +30,10 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
   const [chosen, setChosen] = useState(-1);
   const [hovered, setHovered] = useState(-1);
   const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
-  const view = zoom ?? whole;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another range begins unzoomed
-  useEffect(() => {
-    setZoom(null);
-    setChosen(-1);
-  }, [whole.from_ms]);
+  // The whole may have slid on since.
+  const view = zoom ? inside(zoom, whole) : whole;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what slides begins with another segment
+  useEffect(() => setChosen(-1), [whole.from_ms]);
   const drawn = useMemo(() => (width > 0 ? marks(segments, view, width) : []), [segments, view, width]);
   const axis = ticks(view.from_ms, view.to_ms, time_zone, width / TICK_EVERY_PX);
   const shown = segments[hovered] ?? segments[chosen];
@@ -158,7 +156,10 @@ export function StateTimeline({ segments, whole, time_zone, onRange }: Props) {
             {shown ? (
               <Details segment={shown} time_zone={time_zone} />
             ) : (
-              <span className="text-ink-soft">Point at a state, or drag over a stretch to zoom in.</span>
+              <span className="text-ink-soft">
+                <span className="pointer-coarse:hidden">Point at a state, or drag over a stretch to zoom in.</span>
+                <span className="hidden pointer-coarse:inline">Tap a state; the magnifiers zoom in and out.</span>
+              </span>
             )}
           </p>
           <div className="ml-auto flex items-center gap-1">

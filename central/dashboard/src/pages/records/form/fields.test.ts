@@ -54,7 +54,7 @@ describe("a draft", () => {
 
   test("may hold no number beyond what is allowed", () => {
     const draft = { ...draftOf(FIELDS, { title: "A" }, ZONE), ideal_cycle_ms: "90000" };
-    expect(faultsOf(FIELDS, draft)).toEqual({ ideal_cycle_ms: "Between 0.001 and 86400 s." });
+    expect(faultsOf(FIELDS, draft)).toEqual({ ideal_cycle_ms: "Between 0.001 and 86,400 s." });
   });
 });
 
@@ -94,4 +94,13 @@ test("what somebody else changed is told in words", () => {
     { label: "Title", before: "A", after: "B" },
     { label: "Active", before: "yes", after: "no" },
   ]);
+});
+
+test("what central says first of a field stands at its field, although it is a sentence", () => {
+  expect(faultsByField('Product: this plant has no product "X"; quantity: too large', ["product", "quantity"])).toEqual(
+    {
+      product: 'this plant has no product "X"',
+      quantity: "too large",
+    },
+  );
 });

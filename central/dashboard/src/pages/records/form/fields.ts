@@ -1,4 +1,5 @@
 /** What a record's form asks for, described. Pure: drafts are text as people type it, values are what the API takes. */
+import { decimalText } from "screens/formats.ts";
 import { fromLocalInput, toLocalInput } from "../../../time/zone.ts";
 
 interface Asked {
@@ -97,7 +98,10 @@ function faultOf(field: Field, text: string): string | undefined {
       if (stored === null) return "A number is expected.";
       if (!Number.isInteger(stored)) return factor === 1 ? "A whole number is expected." : "Too many digits.";
       return stored < field.min || stored > field.max
-        ? `Between ${field.min / factor} and ${field.max / factor} ${field.unit}.`.replace(/ \.$/, ".")
+        ? `Between ${decimalText(field.min / factor)} and ${decimalText(field.max / factor)} ${field.unit}.`.replace(
+            / \.$/,
+            ".",
+          )
         : undefined;
     }
     default:
@@ -157,7 +161,8 @@ export class Values {
 export function faultsByField(detail: string, keys: readonly string[]): Record<string, string> {
   const faults: Record<string, string> = {};
   for (const part of detail.split("; ")) {
-    const key = keys.find((one) => part.startsWith(`${one}: `)) ?? "";
+    // The first begins with a capital: it stood alone as a sentence.
+    const key = keys.find((one) => part.toLowerCase().startsWith(`${one}: `)) ?? "";
     const text = key === "" ? part : part.slice(key.length + 2);
     faults[key] = faults[key] === undefined ? text : `${faults[key]}; ${text}`;
   }

@@ -15,5 +15,5 @@ export const titleColumn = <Row extends Kept & { title: string }>(): Column<Row>
   key: "title",
   title: "Title",
   className: "w-full",
-  cell: (row) => <ForeignText max={100}>{row.title}</ForeignText>,
+  cell: (row) => (row.title ? <ForeignText max={100}>{row.title}</ForeignText> : null),
 });

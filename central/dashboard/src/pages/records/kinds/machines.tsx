@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { Age, decimalText, ForeignText, numberText } from "screens";
+import { Age, decimalText, ForeignName, ForeignText, numberText } from "screens";
 import { answer, api } from "../../../api/client.ts";
 import type { Schema } from "../../../api/types.ts";
 import { Button } from "../../../parts/button.tsx";
@@ -48,7 +48,7 @@ export const MACHINES: Resource<Machine> = {
           search={(before) => ({ plant: before.plant })}
           className="underline-offset-2 hover:underline"
         >
-          <ForeignText max={40}>{row.agent}</ForeignText>
+          <ForeignName max={40}>{row.agent}</ForeignName>
         </Link>
       ),
     },
