@@ -142,6 +142,33 @@ test("a tab that slept shows what happened meanwhile", async ({ stage, plant: _,
   await expect(page.getByRole("banner").getByRole("status")).toHaveText("Live");
 });
 
+test("a tab that nobody looks at lets its stream go, and has it back at the first look", async ({
+  stage,
+  plant: _,
+  visit,
+}) => {
+  const page = await visit.dashboard();
+  await expect(tile(page, "oven-1")).toContainText("Running");
+  const streams = async () => {
+    const metrics = await (await fetch(`${stage.addresses.central}/metrics`)).text();
+    return Number(/^central_live_streams (\d+)$/m.exec(metrics)?.[1]);
+  };
+  const before = await streams();
+  // Chromium without a window shows every tab.
+  const show = async (state: "hidden" | "visible") =>
+    await page.evaluate((state) => {
+      Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, state);
+  await show("hidden");
+  await expect.poll(streams, { timeout: 60_000 }).toBe(before - 1);
+  await stage.machine("oven-1", { state: "idle", total: 5 });
+  await show("visible");
+  await expect(tile(page, "oven-1")).toContainText("Idle");
+  await expect(tile(page, "oven-1")).toContainText("5good today");
+  await expect(page.getByRole("banner").getByRole("status")).toHaveText("Live");
+});
+
 for (const [name, size] of [
   ["a wall of full HD", SIZES.wall],
   ["a wall of 4K", SIZES.largeWall],

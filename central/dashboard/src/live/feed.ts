@@ -1,6 +1,7 @@
 /**
  * The one stream of events of this page. The browser resumes it by `Last-Event-ID`; what the browser does not do is
- * done here: notice that a stream fell silent (a sleeping tab, a pulled cable), open it anew, and say since when.
+ * done here: notice that a stream fell silent (a sleeping tab, a pulled cable), open it anew, and say since when; close
+ * it while nobody looks.
  */
 import { setServerTime } from "screens/clock.ts";
 import { isScreen } from "../session/screen-token.ts";
@@ -13,6 +14,8 @@ const ADDRESS = "/api/v1/live";
 export const SILENT_AFTER_MS = 25_000;
 /** After a look away, a stream that is silent longer than one heartbeat is not waited for. */
 const DOUBTED_AFTER_MS = 12_000;
+/** A tab that nobody looks at leaves its connection to others: a browser has six to a server, whatever it has open. */
+const RESTS_AFTER_HIDDEN_MS = 30_000;
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000];
 
 export type Topic = "agents" | "work" | "master_data" | "stops";
@@ -33,6 +36,7 @@ class Feed {
   private source: EventStream | undefined;
   private watchdog: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
+  private rest: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
   /** Called when the server refuses the stream: perhaps nobody is logged on any more. */
   onRefused: () => void = () => undefined;
@@ -60,12 +64,14 @@ class Feed {
       window.addEventListener("pageshow", this.onLook);
     }
     this.connect();
+    this.onLook();
   }
 
   /** Forgets everything: nobody is logged on. */
   close(): void {
     clearInterval(this.watchdog);
     clearTimeout(this.retry);
+    clearTimeout(this.rest);
     this.watchdog = undefined;
     document.removeEventListener("visibilitychange", this.onLook);
     window.removeEventListener("online", this.onLook);
@@ -132,13 +138,26 @@ class Feed {
   }
 
   private readonly onLook = (): void => {
-    if (document.visibilityState !== "visible") return;
+    clearTimeout(this.rest);
+    if (document.visibilityState !== "visible") {
+      this.rest = setTimeout(() => this.sleep(), RESTS_AFTER_HIDDEN_MS);
+      return;
+    }
     if (this.state.connection === "interrupted") this.connect();
     else this.check(DOUBTED_AFTER_MS);
   };
 
+  /** Until somebody looks again. */
+  private sleep(): void {
+    clearTimeout(this.retry);
+    this.source?.close();
+    this.update({ connection: "interrupted" });
+  }
+
   /** The computer's network went: whether that was the way to central shows at once, not after a silence. */
-  private readonly onOffline = (): void => this.connect();
+  private readonly onOffline = (): void => {
+    if (document.visibilityState === "visible") this.connect();
+  };
 
   private update(change: Partial<FeedState>): void {
     this.state = { ...this.state, ...change };
