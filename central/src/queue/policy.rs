@@ -24,8 +24,8 @@ impl RetryPolicy {
         if attempt >= self.attempts_max {
             return None;
         }
-        let doublings = attempt.saturating_sub(1).min(20);
-        let ceiling = self.first.saturating_mul(1 << doublings).min(self.longest);
+        let doublings = attempt.saturating_sub(1).min(31);
+        let ceiling = self.first.saturating_mul(1_u32 << doublings).min(self.longest);
         Some(ceiling.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0))
     }
 
