@@ -50,6 +50,8 @@ pub struct Found {
 pub async fn look(pool: &PgPool, now: DateTime<Utc>, not_within: Duration) -> sqlx::Result<Found> {
     let mut transaction = pool.begin().await?;
     let Some(since) = store::begin_look(&mut transaction, now, not_within, BREAK_AFTER).await? else {
+        // Waited for: dropped, it would hold the turn until the pool gets round to it.
+        transaction.rollback().await?;
         return Ok(Found::default());
     };
     let mut found = Found::default();
