@@ -38,6 +38,7 @@ test("a station page out of reach is grey, says since when, keeps what is entere
   visit.provokes(OFFLINE);
   await expect(async () => await enter(stage, "log-on", { badge: anna.badge })).toPass();
   const page = await visit.station("press-1");
+  await expect(job(page)).toContainText("No job");
   await scan(page, ORDERS.brackets.code);
   await expect(job(page)).toContainText("0of 400");
 

@@ -242,6 +242,7 @@ test("a page that the agent has outgrown is opened anew once nothing is under wa
 }) => {
   visit.provokes(/ERR_INTERNET_DISCONNECTED/);
   const page = await visit.station("press-1");
+  await expect(page.getByRole("heading", { name: TITLES["press-1"] })).toBeVisible();
   await scan(page, ben.badge);
   await expect(feedback(page)).toContainText(ben.name);
   await page.getByRole("button", { name: "Shift note" }).click();
