@@ -1,7 +1,8 @@
 //! What people said at central of an agent's stops, so that the station tells the same of a stop as the dashboard.
 //!
-//! It comes down whole: the newest state replaces what the agent held, so that nothing depends on what was told before, in
-//! which order, or by which of a central's backups. JSON, where a field may be added; a reader ignores those it does not know.
+//! It comes down whole: the newest state replaces what the agent held, so that nothing depends on what was told before,
+//! in which order, or by which of a central's backups. JSON, where a field may be added; a reader ignores those it does
+//! not know.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -1,5 +1,5 @@
-//! One agent's name, two histories: a cloned disk, a restored backup, of an agent or of central. Neither is believed blindly, nothing of either is
-//! lost, and a person's command ends it.
+//! One agent's name, two histories: a cloned disk, a restored backup, of an agent or of central. Neither is believed
+//! blindly, nothing of either is lost, and a person's command ends it.
 
 use anyhow::Context as _;
 use black_box::harness::agent::Agent;

@@ -13,9 +13,10 @@
 //!
 //! # Exactly once, and where it ends
 //! A delivery is claimed before it is sent and settled with the message in the transaction after. A worker that dies in
-//! between leaves a claim; when it has expired the notice is sent again, because nobody can know whether it went out. The
-//! only doubtful time is that between a mail server's 250 (a receiver's 2xx) and our commit: one round trip to the
-//! database, or as long as a database that is away is waited for. What is sent twice can be recognised: a mail has the same `Message-ID`, a webhook the same delivery id.
+//! between leaves a claim; when it has expired the notice is sent again, because nobody can know whether it went out.
+//! The only doubtful time is that between a mail server's 250 (a receiver's 2xx) and our commit: one round trip to the
+//! database, or as long as a database that is away is waited for. What is sent twice can be recognised: a mail has the
+//! same `Message-ID`, a webhook the same delivery id.
 
 pub mod channels;
 pub mod configuration;

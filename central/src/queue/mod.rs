@@ -6,11 +6,11 @@
 //! [`ARCHIVE_KEPT`].
 //!
 //! # A job's life
-//! [`worker`] takes messages in batches and holds a **lease** on each: for [`configuration::WorkerSection::lease_s`] nobody else sees it, and the lease is
-//! extended while the job waits or runs. A handler ends a job in the transaction of its effect
-//! ([`attempt::Attempt::finish`]), or says that there is nothing to undo and lets the worker archive it with others. It
-//! says [`attempt::Failure::Retry`] or [`attempt::Failure::Fail`]; [`policy`] decides what follows. What is given up is
-//! moved to `dlq` with the history of its errors, in one statement.
+//! [`worker`] takes messages in batches and holds a **lease** on each: for [`configuration::WorkerSection::lease_s`]
+//! nobody else sees it, and the lease is extended while the job waits or runs. A handler ends a job in the transaction
+//! of its effect ([`attempt::Attempt::finish`]), or says that there is nothing to undo and lets the worker archive it
+//! with others. It says [`attempt::Failure::Retry`] or [`attempt::Failure::Fail`]; [`policy`] decides what follows.
+//! What is given up is moved to `dlq` with the history of its errors, in one statement.
 //!
 //! # Why running a job twice is safe
 //! PGMQ delivers at least once, and does not fence: a worker that slept past its lease could end a message that another

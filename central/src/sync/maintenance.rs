@@ -17,7 +17,8 @@ const NOTIFY_EVERY: Duration = Duration::from_millis(50);
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Says `changes` on the database's channel whenever facts or live states changed: "look again", with nothing to trust
-/// in it; and wakes workers when work was sent. A notifying commit takes a lock that the whole cluster shares, so it is apart from ingest, and throttled.
+/// in it; and wakes workers when work was sent. A notifying commit takes a lock that the whole cluster shares, so it is
+/// apart from ingest, and throttled.
 pub async fn notify(pool: PgPool, committer: Arc<Committer>, stopping: CancellationToken) -> anyhow::Result<()> {
     loop {
         tokio::select! {

@@ -20,7 +20,8 @@ pub fn no_cursor() -> Problem {
     Problem::bad_request("cursor is not one that an earlier page gave as `next`")
 }
 
-/// One more than `limit` was asked for. Had it come, it is dropped, and the last item that stays says where the next page begins.
+/// One more than `limit` was asked for. Had it come, it is dropped, and the last item that stays says where the next
+/// page begins.
 pub fn next<T, P>(found: &mut Vec<T>, limit: i64, place: impl FnOnce(&T) -> P) -> Option<P> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > limit;

@@ -117,8 +117,8 @@ impl Program {
     pub fn new(ordinary: bool) -> Program {
         let folder = shared_folder();
         let binary = folder.path().join("central");
-        // By another process: a child that a test beside this one starts meanwhile would hold a file that we write open, and a
-        // program that is open for writing cannot be run.
+        // By another process: a child that a test beside this one starts meanwhile would hold a file that we write
+        // open, and a program that is open for writing cannot be run.
         assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_central")).arg(&binary).status().unwrap().success());
         let data_dir = folder.path().join("data");
         std::fs::create_dir(&data_dir).unwrap();

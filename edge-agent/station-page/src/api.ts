@@ -1,10 +1,10 @@
 /**
  * What the page and the agent say to each other, under `/api/station`. The agent's side is `edge-agent/src/station`.
  *
- * `GET view` answers a `View`; `GET live` is a stream of server-sent events: `view` whenever it changed, `heartbeat` every 5 s.
- * Every `POST` carries an id that the page made (a UUID): sent twice, it is stored once and answered alike. It is
- * answered with `Stored` only when the entry is durable on this computer, or with a `Refusal` and 4xx. `POST`s are JSON from this page's own
- * origin; anything else is refused.
+ * `GET view` answers a `View`; `GET live` is a stream of server-sent events: `view` whenever it changed, `heartbeat`
+ * every 5 s. Every `POST` carries an id that the page made (a UUID): sent twice, it is stored once and answered alike.
+ * It is answered with `Stored` only when the entry is durable on this computer, or with a `Refusal` and 4xx. `POST`s
+ * are JSON from this page's own origin; anything else is refused.
  */
 
 export type MachineState = "running" | "idle" | "stopped" | "setup" | "maintenance" | "break" | "off" | "no_data";

@@ -32,7 +32,8 @@ const QUICK_UPLINK: &str =
     "[uplink]\nheartbeat_ms = 500\nretry_max_ms = 500\nresponse_timeout_ms = 3000\nconnect_timeout_ms = 2000\n";
 
 impl Agent {
-    /// An agent that is configured and not enrolled. `sections` is everything but `[agent]`, `[uplink]`, `[status]` and `[station]`.
+    /// An agent that is configured and not enrolled. `sections` is everything but `[agent]`, `[uplink]`, `[status]` and
+    /// `[station]`.
     pub fn new(name: &str, sections: &str) -> anyhow::Result<Agent> {
         let folder = tempfile::Builder::new().prefix("black-box-agent-").tempdir()?;
         let agent = Agent {

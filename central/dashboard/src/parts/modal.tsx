@@ -13,8 +13,8 @@ interface Modal {
 const FIELDS = "form :is(input, select, textarea):not(:disabled)";
 
 /**
- * What every dialog does: its first field, or the one marked `data-first`, has the focus, Escape closes it, and the focus returns to where it was. Shown
- * while it is rendered.
+ * What every dialog does: its first field, or the one marked `data-first`, has the focus, Escape closes it, and the
+ * focus returns to where it was. Shown while it is rendered.
  */
 export function useModal({ onClose, unsaved = false, stays = false }: Modal) {
   const dialog = useRef<HTMLDialogElement>(null);

@@ -6,8 +6,8 @@
 //! while it was offline and what was said at central meanwhile come out as one.
 //!
 //! A reason that was given at central holds: whatever a station says after it is kept and told beside it, and does not
-//! overrule what was corrected, signed and audited. Of several of one side, the last one by when it was given. A number may come again after an agent began a new log: then a beginning
-//! tells the two apart.
+//! overrule what was corrected, signed and audited. Of several of one side, the last one by when it was given. A number
+//! may come again after an agent began a new log: then a beginning tells the two apart.
 
 pub mod store;
 

@@ -1,9 +1,10 @@
 //! Whose turn it is on a connection. Pure: time comes in, what to do next comes out.
 //!
-//! Of the cycles that are due, the one that was served longest ago comes first, so that on a bus that is too slow nobody
-//! starves and everybody gets the same. Due times are multiples of the interval on the computer's monotonic clock: devices of one interval are asked together and their
-//! readings share a commit. A device that does not answer is set aside for a pause that doubles up to a limit, and costs
-//! its neighbours one attempt per pause; a connection that cannot be made sets all of them aside.
+//! Of the cycles that are due, the one that was served longest ago comes first, so that on a bus that is too slow
+//! nobody starves and everybody gets the same. Due times are multiples of the interval on the computer's monotonic
+//! clock: devices of one interval are asked together and their readings share a commit. A device that does not answer
+//! is set aside for a pause that doubles up to a limit, and costs its neighbours one attempt per pause; a connection
+//! that cannot be made sets all of them aside.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};

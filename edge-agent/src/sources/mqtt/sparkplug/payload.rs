@@ -1,4 +1,5 @@
-//! The parts of `sparkplug_b.proto` (Eclipse Tahu) that a host needs. Data sets, templates, bytes and metadata are passed over.
+//! The parts of `sparkplug_b.proto` (Eclipse Tahu) that a host needs. Data sets, templates, bytes and metadata are
+//! passed over.
 
 use prost::Message as _;
 
