@@ -1,4 +1,5 @@
 import { expect, type Page } from "@playwright/test";
+import { lookAt } from "../stage/look.ts";
 import { OPERATORS, ORDERS, PLANT, TITLES } from "../stage/plant.ts";
 import { scan } from "../stage/scanner.ts";
 import { test } from "../stage/scenario.ts";
@@ -293,11 +294,13 @@ test("what is corrected at central appears on the open page, and stays with no n
   await expect(machine).toContainText("Tool broken");
   await expect(machine).toContainText("Reason given at central by scenarios");
   await expect(machine).toContainText("Said here: Material jam");
+  await lookAt(page, "station-corrected");
 
   // What is entered after it is stored and does not hold, and the page says so before.
   await machine.getByRole("button", { name: "Change reason" }).click();
   await expect(dialog(page).getByRole("region", { name: "From central" })).toContainText("This reason holds.");
   await expect(dialog(page)).toContainText("The die is cracked");
+  await lookAt(page, "station-corrected-stop");
   await dialog(page).getByRole("button", { name: "Cleaning" }).click();
   await expect(machine).toContainText("Said here: Cleaning");
   await expect(machine).toContainText("Tool broken");
