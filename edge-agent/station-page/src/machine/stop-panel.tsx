@@ -79,12 +79,12 @@ function Holds({ stop }: { stop: Stop }) {
       <strong className="block text-xl">
         {title === null ? texts.no_reason : <ForeignText max={60}>{title}</ForeignText>}
       </strong>
-      <AtCentral stop={stop} />
       {corrected?.why && (
         <p>
           <ForeignText max={500}>{corrected.why}</ForeignText>
         </p>
       )}
+      <AtCentral stop={stop} />
       <p className="mt-2">{split_at_central ? texts.explain_at_central : texts.central_holds}</p>
     </section>
   );
