@@ -45,12 +45,12 @@ use sources::{House, RunningSources};
 const SOURCES_STOP: Duration = Duration::from_secs(5);
 
 /// Runs until the process is asked to stop.
-pub async fn run(file: PathBuf, configuration: Configuration) -> anyhow::Result<ExitCode> {
+pub async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     let (lifecycle, supervisor) = Lifecycle::start();
     supervisor
         .run(async {
-            let agent = Agent::assemble(file, configuration)?;
-            lifecycle.spawn("the agent", agent.live(lifecycle.clone()));
+            let (agent, reloading) = Agent::assemble(file)?;
+            lifecycle.spawn("the agent", agent.live(reloading, lifecycle.clone()));
             Ok(())
         })
         .await
@@ -58,7 +58,6 @@ pub async fn run(file: PathBuf, configuration: Configuration) -> anyhow::Result<
 
 /// Everything that lives as long as the process.
 struct Agent {
-    file: PathBuf,
     configuration: Configuration,
     identity: Arc<Identity>,
     buffer: Buffer,
@@ -71,7 +70,10 @@ struct Agent {
 
 impl Agent {
     /// Everything that can keep the agent from starting, before anything is started.
-    fn assemble(file: PathBuf, configuration: Configuration) -> anyhow::Result<Agent> {
+    fn assemble(file: PathBuf) -> anyhow::Result<(Agent, Reloading)> {
+        let board = StatusBoard::new(Arc::new(SystemClock::new(0)));
+        let status = board.subject("configuration", "configuration");
+        let (reloading, configuration) = Reloading::start(file.clone(), status)?;
         let data_dir = &configuration.agent.data_dir;
         let Some(identity) = Identity::read(data_dir)? else {
             bail!(
@@ -81,7 +83,6 @@ impl Agent {
                 file.display()
             );
         };
-        let board = StatusBoard::new(Arc::new(SystemClock::new(0)));
         let (buffer, opened) = open_buffer(&configuration, board.subject("buffer", "buffer"))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(opened.boot));
         tracing::info!(
@@ -96,12 +97,13 @@ impl Agent {
         let started_at = clock.wall();
         let identity = Arc::new(identity);
         let (trust, live) = (ClockTrust::default(), LiveView::default());
-        Ok(Agent { file, configuration, identity, buffer, clock, trust, live, board, started_at })
+        let agent = Agent { configuration, identity, buffer, clock, trust, live, board, started_at };
+        Ok((agent, reloading))
     }
 }
 
 impl Agent {
-    async fn live(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
+    async fn live(self, mut reloading: Reloading, lifecycle: Lifecycle) -> anyhow::Result<()> {
         let stopping = lifecycle.stopping();
         let (machines, machines_changed) = watch::channel(self.machines(&self.configuration).await);
         let (submitting, submissions) = CaptureSender::channel();
@@ -118,7 +120,7 @@ impl Agent {
         let station = self.serve_station(view, entering, scans, machines_changed, &station_stopping);
 
         let failed = tokio::select! {
-            () = self.follow_configuration(&lifecycle, &machines, &mut sources) => Ok(()),
+            () = self.follow_configuration(&mut reloading, &lifecycle, &machines, &mut sources) => Ok(()),
             ended = &mut capturing => ended_early("capture", ended.map(|ended| ended.map_err(Into::into))),
             ended = &mut uplink => ended_early("the uplink", ended),
         };
@@ -140,6 +142,7 @@ impl Agent {
     /// Until the process is to stop.
     async fn follow_configuration(
         &self,
+        reloading: &mut Reloading,
         lifecycle: &Lifecycle,
         machines: &watch::Sender<Arc<[MachineSection]>>,
         sources: &mut RunningSources,
@@ -148,7 +151,6 @@ impl Agent {
         let mut asked = lifecycle.reload();
         let mut maintained = self.buffer.master_data_changed();
         let mut configuration = self.configuration.clone();
-        let mut reloading = Reloading::new(self.file.clone(), self.board.subject("configuration", "configuration"));
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,

@@ -41,7 +41,6 @@ impl Arguments {
             LogFormat::Json => logging::Format::Json,
         };
         logging::start(format, "info");
-        let configuration = self.configuration.read()?;
-        block_on(crate::run::run(self.configuration.file, configuration))
+        block_on(crate::run::run(self.configuration.file))
     }
 }

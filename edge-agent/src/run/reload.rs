@@ -1,11 +1,12 @@
 //! When the configuration is read again, and what becomes of it.
 //!
 //! A wrong one changes nothing: the agent goes on with the one it has, and its status says what is wrong with the new one.
+//! The file is told by its stamp, which is taken before it is read: what is written meanwhile makes it another one.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use process::configuration;
+use process::configuration::{self, ConfigurationError};
 use protocol::batch::Health;
 use tokio::sync::watch;
 
@@ -22,9 +23,9 @@ pub(super) struct Reloading {
 }
 
 /// When a file that is looked at again and again is to be read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Looks {
-    /// As it was when it was read.
+    /// As it was just before it was read.
     read: Option<Stamp>,
     /// As it was at the last look.
     seen: Option<Stamp>,
@@ -34,10 +35,12 @@ struct Looks {
 type Stamp = (SystemTime, u64);
 
 impl Reloading {
-    /// The file was read as the process started; what it was then nobody knows, so it is read once more.
-    pub(super) fn new(file: PathBuf, status: Subject) -> Reloading {
+    /// Reads the file as the process starts. A wrong one is an error here.
+    pub(super) fn start(file: PathBuf, status: Subject) -> Result<(Reloading, Configuration), ConfigurationError> {
+        let looks = Looks::reads(stamp(&file));
+        let configuration = configuration::read(&file)?;
         status.set(Health::Good, "");
-        Reloading { file, looks: Looks::default(), status }
+        Ok((Reloading { file, looks, status }, configuration))
     }
 
     /// The next right configuration. `started_with` is the one whose fixed sections hold until the end of the process.
@@ -47,17 +50,18 @@ impl Reloading {
         started_with: &Configuration,
     ) -> Configuration {
         loop {
-            let is_first = self.looks.read.is_none();
             tokio::select! {
-                changed = asked.changed() => if changed.is_err() { return std::future::pending().await },
+                changed = asked.changed() => match changed {
+                    Ok(()) => self.looks = Looks::reads(stamp(&self.file)),
+                    Err(_) => return std::future::pending().await,
+                },
                 () = tokio::time::sleep(LOOK) => {
-                    if !self.looks.look(stamp(&self.file).await) {
+                    if !self.looks.look(stamp(&self.file)) {
                         continue;
                     }
                 }
             }
             match configuration::read::<Configuration>(&self.file) {
-                Ok(configuration) if is_first && configuration == *started_with => {}
                 Ok(configuration) => {
                     self.accept(started_with, &configuration);
                     return configuration;
@@ -83,6 +87,11 @@ impl Reloading {
 }
 
 impl Looks {
+    /// The file is read, whatever it looks like.
+    fn reads(stamp: Option<Stamp>) -> Looks {
+        Looks { read: stamp, seen: stamp }
+    }
+
     /// Half of a file may be a right configuration: it is read once nobody has written to it from one look to the next.
     fn look(&mut self, stamp: Option<Stamp>) -> bool {
         let is_settled = self.seen == stamp;
@@ -95,8 +104,8 @@ impl Looks {
     }
 }
 
-async fn stamp(file: &Path) -> Option<Stamp> {
-    let metadata = tokio::fs::metadata(file).await.ok()?;
+fn stamp(file: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(file).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
@@ -125,9 +134,9 @@ mod tests {
         names.iter().map(|name| format!("[[machine]]\nname = \"{name}\"\n")).collect()
     }
 
-    fn reloading(file: &Path) -> Reloading {
+    fn start(file: &Path) -> (Reloading, Configuration) {
         let board = StatusBoard::new(std::sync::Arc::new(SystemClock::new(0)));
-        Reloading::new(file.to_owned(), board.subject("configuration", "configuration"))
+        Reloading::start(file.to_owned(), board.subject("configuration", "configuration")).unwrap()
     }
 
     #[tokio::test]
@@ -135,9 +144,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("edge-agent.toml");
         std::fs::write(&file, machines(&["press-1"])).unwrap();
-        let started_with: Configuration = configuration::read(&file).unwrap();
+        let (mut reloading, started_with) = start(&file);
         std::fs::write(&file, machines(&["press-1", "press-2"])).unwrap();
-        let mut reloading = reloading(&file);
         let (_ask, mut asked) = watch::channel(0);
         let next = tokio::time::timeout(SOON, reloading.next(&mut asked, &started_with)).await;
         assert_eq!(next.expect("it is read").machines.len(), 2);
@@ -145,11 +153,11 @@ mod tests {
 
     #[test]
     fn a_file_that_is_being_written_is_read_once_when_it_is_whole() {
-        let mut looks = Looks::default();
         let at = |second, bytes| Some((SystemTime::UNIX_EPOCH + Duration::from_secs(second), bytes));
+        // As the agent started, nobody wrote to it.
+        let mut looks = Looks::reads(at(1, 900));
         for (stamp, reads) in [
             (at(1, 900), false),
-            (at(1, 900), true),
             (at(1, 900), false),
             // An editor empties it and writes it piece by piece, another one replaces it.
             (at(5, 0), false),
@@ -159,6 +167,11 @@ mod tests {
             (at(6, 950), true),
             (at(6, 950), false),
         ] {
+            assert_eq!(looks.look(stamp), reads, "{stamp:?}");
+        }
+        // Asked for while half of it is there.
+        let mut looks = Looks::reads(at(7, 400));
+        for (stamp, reads) in [(at(8, 990), false), (at(8, 990), true), (at(8, 990), false)] {
             assert_eq!(looks.look(stamp), reads, "{stamp:?}");
         }
     }

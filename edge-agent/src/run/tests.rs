@@ -1,6 +1,5 @@
 //! The whole agent in one process, with real files and sockets, against a central of our own.
 
-use process::configuration;
 use protocol::event::EventKind;
 use protocol::id::{AgentId, Name};
 use tokio::io::AsyncWriteExt as _;
@@ -61,8 +60,8 @@ impl World {
         std::fs::write(self.file(), text).unwrap();
     }
 
-    fn assemble(&self) -> anyhow::Result<Agent> {
-        Agent::assemble(self.file(), configuration::read(&self.file()).unwrap())
+    fn assemble(&self) -> anyhow::Result<(Agent, Reloading)> {
+        Agent::assemble(self.file())
     }
 
     async fn get(&self, path: &str) -> Option<(u16, String)> {
@@ -117,7 +116,8 @@ async fn it_runs_with_what_works_follows_its_configuration_and_stops_with_everyt
     let world = World::new().await;
     world.enrol();
     let (lifecycle, _supervisor) = Lifecycle::start();
-    let running = tokio::spawn(world.assemble().unwrap().live(lifecycle.clone()));
+    let (agent, reloading) = world.assemble().unwrap();
+    let running = tokio::spawn(agent.live(reloading, lifecycle.clone()));
     let (mut scanner, _) = world.scanner.accept().await.unwrap();
     scanner.write_all(b"4006381333931\r").await.unwrap();
     until("the scan is at central", async || world.scanned() == ["4006381333931"]).await;
@@ -170,10 +170,10 @@ async fn a_taken_status_port_does_not_keep_it_from_working() {
     let world = World::new().await;
     world.enrol();
     let _taken = TcpListener::bind(("127.0.0.1", world.status_port)).await.unwrap();
-    let agent = world.assemble().unwrap();
+    let (agent, reloading) = world.assemble().unwrap();
     let board = agent.board.clone();
     let (lifecycle, _supervisor) = Lifecycle::start();
-    let running = tokio::spawn(agent.live(lifecycle.clone()));
+    let running = tokio::spawn(agent.live(reloading, lifecycle.clone()));
     let (mut scanner, _) = world.scanner.accept().await.unwrap();
     scanner.write_all(b"code\r").await.unwrap();
     until("the scan is at central", async || world.scanned() == ["code"]).await;
