@@ -2,6 +2,7 @@ import { expect, type Page } from "@playwright/test";
 import { SCREENS } from "../preconditions.ts";
 import { enter } from "../stage/entries.ts";
 import { OPERATORS, ORDERS, TITLES } from "../stage/plant.ts";
+import { comeBack, goOutOfReach, OUT_OF_REACH } from "../stage/reach.ts";
 import { scan } from "../stage/scanner.ts";
 import { test } from "../stage/scenario.ts";
 import type { Stage } from "../stage/stage.ts";
@@ -11,7 +12,6 @@ import type { Stage } from "../stage/stage.ts";
 test.use({ scene: "page-offline" });
 
 const { anna, ben } = OPERATORS;
-const OFFLINE = /ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED|ERR_INCOMPLETE_CHUNKED_ENCODING/;
 const GREY = "grayscale(1)";
 const feedback = (page: Page) => page.locator("[data-feedback]");
 const dialog = (page: Page) => page.getByRole("dialog");
@@ -35,14 +35,14 @@ test("a station page out of reach is grey, says since when, keeps what is entere
   plant: _,
   visit,
 }) => {
-  visit.provokes(OFFLINE);
+  visit.provokes(OUT_OF_REACH);
   await expect(async () => await enter(stage, "log-on", { badge: anna.badge })).toPass();
   const page = await visit.station("press-1");
   await expect(job(page)).toContainText("No job");
   await scan(page, ORDERS.brackets.code);
   await expect(job(page)).toContainText("0of 400");
 
-  await page.context().setOffline(true);
+  await goOutOfReach(page);
   await expect(lost(page)).toContainText(/has not answered since \d\d:\d\d/);
   await expect(page.getByRole("main")).toHaveCSS("filter", GREY);
   await stage.machine("press-1", { total: 40 });
@@ -65,7 +65,7 @@ test("a station page out of reach is grey, says since when, keeps what is entere
   await dialog(page).getByRole("button", { name: "Close" }).click();
   expect(await notes(stage)).toEqual([]);
 
-  await page.context().setOffline(false);
+  await comeBack(page);
   await expect(lost(page)).toBeHidden();
   await expect(page.getByRole("main")).not.toHaveCSS("filter", GREY);
   await expect(job(page)).toContainText("Door hinge, left");
@@ -75,17 +75,17 @@ test("a station page out of reach is grey, says since when, keeps what is entere
 });
 
 test("what was entered out of reach outlives the page", async ({ stage, plant: _, visit }) => {
-  visit.provokes(OFFLINE);
+  visit.provokes(OUT_OF_REACH);
   await expect(async () => await enter(stage, "log-on", { badge: anna.badge })).toPass();
   const page = await visit.station("press-2");
   await expect(page.getByRole("heading", { name: TITLES["press-2"] })).toBeVisible();
   const before = await notes(stage);
-  await page.context().setOffline(true);
+  await goOutOfReach(page);
   await expect(lost(page)).toBeVisible();
   await leaveNote(page, "Then the battery was empty.");
   await expect(feedback(page)).toContainText("Not stored yet");
   await page.close();
-  await page.context().setOffline(false);
+  await comeBack(page);
   const again = await page.context().newPage();
   await again.goto(`${stage.addresses.station}/#press-2`);
   await expect(feedback(again)).toContainText("Stored after all: Shift note");
@@ -120,14 +120,14 @@ test("a dashboard out of reach is grey, says since when, refuses what it cannot 
   plant: _,
   visit,
 }) => {
-  visit.provokes(OFFLINE);
+  visit.provokes(OUT_OF_REACH);
   const page = await visit.dashboard("/stops");
   await stage.machine("welder-1", { state: "stopped" });
   await page.getByRole("button", { name: /^Explain the stop of welder-1/ }).click();
   await dialog(page)
     .getByRole("radio", { name: /^Tool broken/ })
     .check();
-  await page.context().setOffline(true);
+  await goOutOfReach(page);
   await expect(page.getByRole("banner").getByRole("status")).toHaveText("Reconnecting");
   await dialog(page).getByRole("button", { name: "Give this reason" }).click();
   await expect(dialog(page).getByRole("alert")).toContainText("Not saved: central cannot be reached");
@@ -138,7 +138,7 @@ test("a dashboard out of reach is grey, says since when, refuses what it cannot 
   expect(await reasons()).toEqual([]);
   await page.screenshot({ path: `${SCREENS}/dashboard-out-of-reach.png` });
 
-  await page.context().setOffline(false);
+  await comeBack(page);
   await expect(page.getByRole("banner").getByRole("status")).toHaveText("Live");
   await expect(page.getByText(/^Not live/)).toBeHidden();
   expect(await reasons(), "nothing is sent unseen").toEqual([]);
@@ -148,16 +148,16 @@ test("a dashboard out of reach is grey, says since when, refuses what it cannot 
 });
 
 test("a form of the dashboard keeps what was typed while it cannot be saved", async ({ stage, plant: _, visit }) => {
-  visit.provokes(OFFLINE);
+  visit.provokes(OUT_OF_REACH);
   const page = await visit.dashboard("/records/products");
   await page.getByRole("button", { name: /^(Add|New) product/ }).click();
   await dialog(page).getByLabel("Code").fill("P-777");
-  await page.context().setOffline(true);
+  await goOutOfReach(page);
   await dialog(page)
     .getByRole("button", { name: /^(Save|Create)/ })
     .click();
   await expect(dialog(page).getByRole("alert")).toContainText("Not saved: central cannot be reached");
-  await page.context().setOffline(false);
+  await comeBack(page);
   await expect(page.getByRole("banner").getByRole("status")).toHaveText("Live");
   await expect(dialog(page).getByLabel("Code")).toHaveValue("P-777");
   await dialog(page)

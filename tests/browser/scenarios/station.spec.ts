@@ -1,6 +1,7 @@
 import { expect, type Page } from "@playwright/test";
 import { lookAt } from "../stage/look.ts";
 import { OPERATORS, ORDERS, PLANT, TITLES } from "../stage/plant.ts";
+import { comeBack, goOutOfReach, OUT_OF_REACH } from "../stage/reach.ts";
 import { scan } from "../stage/scanner.ts";
 import { test } from "../stage/scenario.ts";
 import type { Stage } from "../stage/stage.ts";
@@ -241,7 +242,7 @@ test("a page that the agent has outgrown is opened anew once nothing is under wa
   plant: _,
   visit,
 }) => {
-  visit.provokes(/ERR_INTERNET_DISCONNECTED/);
+  visit.provokes(OUT_OF_REACH);
   const page = await visit.station("press-1");
   await expect(page.getByRole("heading", { name: TITLES["press-1"] })).toBeVisible();
   await scan(page, ben.badge);
@@ -258,9 +259,9 @@ test("a page that the agent has outgrown is opened anew once nothing is under wa
       await route.fulfill({ response, body });
     },
   );
-  await page.context().setOffline(true);
+  await goOutOfReach(page);
   await expect(page.getByText(/computer has not answered since/)).toBeVisible();
-  await page.context().setOffline(false);
+  await comeBack(page);
   await served;
   await dialog(page).getByLabel("For the next shift").fill("not lost by it");
   const opened = page.waitForEvent("load");
