@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgNotification};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, Row as _};
 
 use super::capabilities::{Capabilities, Extension, FactTables};
@@ -11,6 +11,8 @@ use super::capabilities::{Capabilities, Extension, FactTables};
 /// Any numbers that nothing else in the database uses.
 const MIGRATION_LOCK: i64 = 0x6365_6e74_7261_6c00;
 const MAINTENANCE_LOCK: i64 = MIGRATION_LOCK + 1;
+/// A listener that heard nothing for so long asks whether anybody is there.
+const SILENT_FOR: Duration = Duration::from_secs(30);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Connects, asks, disconnects.
@@ -20,14 +22,18 @@ pub async fn ping(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-/// Whether somebody is at the other end of a connection that only listens. A server that vanished without a word is
-/// noticed by nothing else.
-pub async fn still_answers(listener: &mut PgListener) -> Result<(), sqlx::Error> {
-    let asked = sqlx::query("SELECT 1").execute(listener);
-    tokio::time::timeout(ANSWERS_WITHIN, asked)
-        .await
-        .map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
-    Ok(())
+/// The next notification; none when the connection was closed. While nothing is said it is asked now and then whether
+/// anybody is at the other end: a server that vanished without a word is noticed by nothing else.
+pub async fn next_notification(listener: &mut PgListener) -> Result<Option<PgNotification>, sqlx::Error> {
+    loop {
+        if let Ok(heard) = tokio::time::timeout(SILENT_FOR, listener.try_recv()).await {
+            return heard;
+        }
+        let asked = sqlx::query("SELECT 1").execute(&mut *listener);
+        tokio::time::timeout(ANSWERS_WITHIN, asked)
+            .await
+            .map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
+    }
 }
 
 /// A connection of its own to where `pool` connects to.

@@ -9,11 +9,9 @@ use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{Hub, Topics};
-use crate::database::store;
+use crate::database::store::next_notification;
 
 const CHANNEL: &str = "changes";
-/// After so long without a word it is asked whether anybody is there: a server that vanished says nothing either.
-const SILENT_FOR: Duration = Duration::from_secs(30);
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_LONGEST: Duration = Duration::from_secs(10);
 
@@ -45,13 +43,8 @@ async fn listen(hub: &Hub, pool: &PgPool, backoff: &mut Backoff) -> sqlx::Result
     backoff.succeeded();
     hub.counters.listening(true);
     hub.signal.read_anew();
-    loop {
-        match tokio::time::timeout(SILENT_FOR, listener.try_recv()).await {
-            Ok(heard) => match heard? {
-                Some(notification) => hub.signal.look(Topics::of_words(notification.payload())),
-                None => return Ok(()),
-            },
-            Err(_) => store::still_answers(&mut listener).await?,
-        }
+    while let Some(notification) = next_notification(&mut listener).await? {
+        hub.signal.look(Topics::of_words(notification.payload()));
     }
+    Ok(())
 }

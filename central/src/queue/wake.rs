@@ -11,10 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::store::CHANNEL;
 use super::worker::Jitter;
-use crate::database;
-
-/// After so long without a word it is asked whether anybody is there.
-const SILENT_FOR: Duration = Duration::from_secs(30);
+use crate::database::store::next_notification;
 
 /// Raises `wake` at every notification, and whenever some may have been missed.
 pub async fn listen(
@@ -44,13 +41,8 @@ async fn until_lost(pool: &PgPool, wake: &watch::Sender<u64>, backoff: &mut Back
     listener.listen(CHANNEL).await?;
     backoff.succeeded();
     wake.send_modify(|times| *times += 1);
-    loop {
-        match tokio::time::timeout(SILENT_FOR, listener.try_recv()).await {
-            Ok(heard) => match heard? {
-                Some(_) => wake.send_modify(|times| *times += 1),
-                None => return Ok(()),
-            },
-            Err(_) => database::store::still_answers(&mut listener).await?,
-        }
+    while next_notification(&mut listener).await?.is_some() {
+        wake.send_modify(|times| *times += 1);
     }
+    Ok(())
 }
