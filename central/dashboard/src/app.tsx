@@ -19,7 +19,6 @@ const queries = new QueryClient({
       staleTime: 5_000,
       retry: (failures, error) => failures < 2 && mayPass(error),
       networkMode: "always",
-      refetchOnReconnect: true,
     },
     mutations: { retry: false, networkMode: "always" },
   },

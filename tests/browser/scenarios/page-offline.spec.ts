@@ -147,6 +147,27 @@ test("a dashboard out of reach is grey, says since when, refuses what it cannot 
   await expect.poll(reasons).toHaveLength(1);
 });
 
+test("what a page shows is asked for once when it is back in reach", async ({ plant: _, visit }) => {
+  visit.provokes(OUT_OF_REACH);
+  const page = await visit.dashboard("/records/products");
+  const live = page.getByRole("banner").getByRole("status");
+  await expect(live).toHaveText("Live");
+  await goOutOfReach(page);
+  await expect(live).toHaveText("Reconnecting");
+  // Until what is shown is old.
+  await page.waitForTimeout(5_000);
+  let answers = 0;
+  page.on("response", (response) => {
+    if (new URL(response.url()).pathname === "/api/v1/products") answers += 1;
+  });
+  await comeBack(page);
+  await expect(live).toHaveText("Live");
+  await expect.poll(() => answers).toBe(1);
+  // Whatever would follow from the first words of the stream has come by then.
+  await page.waitForTimeout(2_000);
+  expect(answers).toBe(1);
+});
+
 test("a form of the dashboard keeps what was typed while it cannot be saved", async ({ stage, plant: _, visit }) => {
   visit.provokes(OUT_OF_REACH);
   const page = await visit.dashboard("/records/products");

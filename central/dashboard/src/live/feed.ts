@@ -40,7 +40,7 @@ class Feed {
   private failures = 0;
   /** Called when the server refuses the stream: perhaps nobody is logged on any more. */
   onRefused: () => void = () => undefined;
-  /** Called when words may have been missed: after an interruption, and whenever the whole board is sent. */
+  /** Called when words may have been missed: those from before a stream opened, and those that a whole board stands for. */
   onMissed: () => void = () => undefined;
 
   readonly subscribe = (watcher: () => void): (() => void) => {
@@ -89,18 +89,27 @@ class Feed {
     const source: EventStream = isScreen() ? new TokenStream(ADDRESS) : new EventSource(ADDRESS);
     this.source = source;
     if (this.state.connection === "closed") this.update({ connection: "connecting" });
+    // The board that a stream begins with stands for nothing that was said since it opened.
+    let begins = true;
     for (const event of ["board", "machines", "removed", "heartbeat"] as const) {
       source.addEventListener(event, (message) => {
         // What an event carries is what its name says: the server's document promises it.
         this.take({ event, data: JSON.parse(message.data) } as BoardEvent);
+        if (event === "board" && !begins) this.onMissed();
+        begins = false;
       });
     }
     source.addEventListener("changed", (message) => {
+      begins = false;
       this.heard();
       const { topics } = JSON.parse(message.data) as { topics: Topic[] };
       for (const watcher of this.topicWatchers) watcher(topics);
     });
-    source.onopen = () => this.heard();
+    source.onopen = () => {
+      begins = true;
+      this.heard();
+      this.onMissed();
+    };
     source.onerror = () => this.failed(source);
   }
 
@@ -108,14 +117,11 @@ class Feed {
     if ("at" in event.data) setServerTime(event.data.at);
     const machines = applyEvent(this.state.machines, event);
     this.heard({ machines, loaded: this.state.loaded || event.event === "board" });
-    if (event.event === "board") this.onMissed();
   }
 
   private heard(change: Partial<FeedState> = {}): void {
     this.failures = 0;
-    const returned = this.state.connection === "interrupted";
     this.update({ ...change, connection: "live", heard_at_ms: Date.now() });
-    if (returned) this.onMissed();
   }
 
   private failed(source: EventStream): void {
