@@ -122,7 +122,7 @@ async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + support::DEADLINE;
     while !is().await {
         assert!(tokio::time::Instant::now() < deadline, "waited too long until {what}");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -558,7 +558,7 @@ async fn a_browser_that_takes_nothing_does_not_hold_up_a_central_that_stops() {
         rows[0].good = good;
         rows[0].title = "x".repeat(100_000);
         central.hub.publish(rows.clone(), live::Topics::default());
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     central.stop().await;
     drop(stuck);
@@ -595,7 +595,7 @@ async fn a_database_that_falls_silent_does_not_hold_up_a_central_that_stops() {
 async fn a_board_goes_on_after_its_database_had_fallen_silent() {
     let database = with_rows().await;
     let way = Way::to(&database).await;
-    let pool = PgPoolOptions::new().max_connections(3).acquire_timeout(std::time::Duration::from_secs(5));
+    let pool = PgPoolOptions::new().max_connections(3).acquire_timeout(Duration::from_secs(5));
     let central = Central::reading(&database, pool.connect(&way.url).await.unwrap(), 1).await;
     fall_silent_during_a_look(&database, &way).await;
     way.work();

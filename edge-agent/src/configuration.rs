@@ -19,7 +19,7 @@ use crate::status::RESERVED_NAMES;
 use crate::status::configuration::StatusSection;
 use crate::uplink::configuration::UplinkSection;
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
     #[serde(default)]

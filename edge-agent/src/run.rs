@@ -103,7 +103,7 @@ impl Agent {
 }
 
 impl Agent {
-    async fn live(self, mut reloading: Reloading, lifecycle: Lifecycle) -> anyhow::Result<()> {
+    async fn live(self, reloading: Reloading, lifecycle: Lifecycle) -> anyhow::Result<()> {
         let stopping = lifecycle.stopping();
         let (machines, machines_changed) = watch::channel(self.machines(&self.configuration).await);
         let (submitting, submissions) = CaptureSender::channel();
@@ -120,7 +120,7 @@ impl Agent {
         let station = self.serve_station(view, entering, scans, machines_changed, &station_stopping);
 
         let failed = tokio::select! {
-            () = self.follow_configuration(&mut reloading, &lifecycle, &machines, &mut sources) => Ok(()),
+            () = self.follow_configuration(reloading, &lifecycle, &machines, &mut sources) => Ok(()),
             ended = &mut capturing => ended_early("capture", ended.map(|ended| ended.map_err(Into::into))),
             ended = &mut uplink => ended_early("the uplink", ended),
         };
@@ -142,7 +142,7 @@ impl Agent {
     /// Until the process is to stop.
     async fn follow_configuration(
         &self,
-        reloading: &mut Reloading,
+        mut reloading: Reloading,
         lifecycle: &Lifecycle,
         machines: &watch::Sender<Arc<[MachineSection]>>,
         sources: &mut RunningSources,

@@ -679,10 +679,12 @@ pub async fn transfer_machine(
 ) -> sqlx::Result<Option<Transferred>> {
     sqlx::query_as(
         "UPDATE machines m SET agent_id = a.id
-         FROM (SELECT m.id, f.id AS agent, f.name FROM machines m JOIN agents f ON f.id = m.agent_id WHERE m.id = $1 FOR UPDATE OF m) b,
+         FROM (SELECT m.id, f.id AS agent, f.name FROM machines m JOIN agents f ON f.id = m.agent_id
+               WHERE m.id = $1 FOR UPDATE OF m) b,
               agents a JOIN plants p ON p.id = a.plant_id
          WHERE m.id = b.id AND a.id = $2 AND a.plant_id = m.plant_id
-         RETURNING p.id AS plant_id, p.name AS plant, m.name AS machine, b.agent AS from_agent, b.name AS \"from\", a.name AS \"to\"",
+         RETURNING p.id AS plant_id, p.name AS plant, m.name AS machine, b.agent AS from_agent,
+                   b.name AS \"from\", a.name AS \"to\"",
     )
     .bind(machine)
     .bind(agent)
